@@ -1,0 +1,21 @@
+//go:build !linux
+
+package machine
+
+import (
+	"errors"
+	"runtime"
+)
+
+// getAffinity: without affinity masks a process may use every CPU.
+func getAffinity() ([]int, error) {
+	cpus := make([]int, runtime.NumCPU())
+	for i := range cpus {
+		cpus[i] = i
+	}
+	return cpus, nil
+}
+
+func setAffinity([]int) error { return errors.ErrUnsupported }
+
+func readUsage() usage { return usage{} }

@@ -1,0 +1,158 @@
+package locks
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+)
+
+// A Kind is one locking algorithm.
+type Kind struct {
+	Name     string
+	Doc      string   // the idea, in a line
+	Source   string   // where it comes from
+	Fairness string   // who waits how long
+	Shared   bool     // readers share it; else RLock is Lock
+	Bytes    int      // size on amd64 and arm64, without padding and queue nodes
+	Policies []Policy // how waiters may wait; the first is the default
+
+	make func(Policy) Lock
+}
+
+// Kinds lists all kinds in the order in which to read them.
+var Kinds = []Kind{
+	{
+		Name:     "mutex",
+		Doc:      "sync.Mutex: what a Go program has; the control",
+		Source:   "Go, internal/sync/mutex.go",
+		Fairness: "barging; a waiter of 1 ms gets the lock next",
+		Bytes:    8,
+		Policies: []Policy{SpinPark},
+		make:     newMutex,
+	},
+	{
+		Name:     "rwmutex",
+		Doc:      "sync.RWMutex: the control for shared locks; cannot upgrade",
+		Source:   "Go, sync/rwmutex.go",
+		Fairness: "a waiting writer stops new readers; its Unlock lets all waiting readers in",
+		Shared:   true,
+		Bytes:    28,
+		Policies: []Policy{SpinPark},
+		make:     newRWMutex,
+	},
+	{
+		Name:     "mtx",
+		Doc:      "adaptive mutex: spin while the lock moves, else park",
+		Source:   "FreeBSD mtx(9), sys/kern/kern_mutex.c",
+		Fairness: "barging without bound",
+		Bytes:    8,
+		Policies: []Policy{SpinPark},
+		make:     newMtx,
+	},
+	{
+		Name:     "ttas",
+		Doc:      "test-and-test-and-set with capped exponential backoff",
+		Source:   "Anderson, IEEE TPDS 1(1), 1990",
+		Fairness: "none: whoever looks first",
+		Bytes:    8,
+		Policies: []Policy{SpinYield, Spin},
+		make:     newTTAS,
+	},
+	{
+		Name:     "ticket",
+		Doc:      "take a number, wait until it is called",
+		Source:   "Reed and Kanodia 1979; Mellor-Crummey and Scott, ACM TOCS 9(1), 1991, section 2.2",
+		Fairness: "first come, first served",
+		Bytes:    12,
+		Policies: []Policy{SpinYield, Spin},
+		make:     newTicket,
+	},
+	{
+		Name:     "mcs",
+		Doc:      "a queue of waiters, each spinning on a line of its own",
+		Source:   "Mellor-Crummey and Scott, ACM TOCS 9(1), 1991, section 2.4",
+		Fairness: "first come, first served",
+		Bytes:    16,
+		Policies: []Policy{SpinYield, Spin, SpinPark},
+		make:     newMCS,
+	},
+	{
+		Name:     "rw",
+		Doc:      "compact shared/exclusive lock with try-upgrade and downgrade",
+		Source:   "after FreeBSD rwlock(9), sys/kern/kern_rwlock.c",
+		Fairness: "waiting writers stop new readers; Unlock lets all waiting readers in; writers barge",
+		Shared:   true,
+		Bytes:    16,
+		Policies: []Policy{SpinPark},
+		make:     newRW,
+	},
+}
+
+// A Spec names a lock to be made: a kind and one of its policies. Specs are comparable. The zero Spec names
+// nothing and panics when used; take one from ParseSpec or Specs.
+type Spec struct {
+	kind   *Kind
+	policy Policy
+}
+
+// Specs returns every policy of every kind, in order.
+func Specs() []Spec {
+	var all []Spec
+	for i := range Kinds {
+		for _, p := range Kinds[i].Policies {
+			all = append(all, Spec{&Kinds[i], p})
+		}
+	}
+	return all
+}
+
+// ParseSpec reads "kind" or "kind:policy", such as "mtx" or "ticket:spin".
+func ParseSpec(text string) (Spec, error) {
+	name, policy, given := strings.Cut(text, ":")
+	var known []string
+	for _, s := range Specs() {
+		if s.kind.Name == name && (s.policy.String() == policy || !given) {
+			return s, nil // without a policy, the first: the default
+		}
+		known = append(known, s.kind.Name+":"+s.policy.String())
+	}
+	return Spec{}, fmt.Errorf("unknown lock %q: want one of %s", text, strings.Join(known, ", "))
+}
+
+// String returns the text that ParseSpec reads, without the policy if it is the default.
+func (s Spec) String() string {
+	if s.policy == s.kind.Policies[0] {
+		return s.kind.Name
+	}
+	return s.kind.Name + ":" + s.policy.String()
+}
+
+// Kind returns the algorithm named.
+func (s Spec) Kind() *Kind { return s.kind }
+
+// Policy returns how its waiters wait.
+func (s Spec) Policy() Policy { return s.policy }
+
+// New makes the lock, at a place of its own (see Place), for that many workers at a time. A lock whose
+// waiters never let go of their CPU is refused to more workers than there are CPUs for them: the holder
+// would wait for a CPU behind those who wait for it.
+func (s Spec) New(workers int) (Lock, error) {
+	if procs := runtime.GOMAXPROCS(0); s.policy == Spin && workers > procs {
+		return nil, fmt.Errorf("lock %v: %d workers would spin on %d CPUs (GOMAXPROCS)", s, workers, procs)
+	}
+	poll() // calibrates now rather than in the first wait
+	return s.kind.make(s.policy), nil
+}
+
+// NewRW is New for users that tell readers from writers. A kind that is not Shared serves readers as
+// writers, TryUpgrade succeeds and Downgrade does nothing.
+func (s Spec) NewRW(workers int) (RWLock, error) {
+	l, err := s.New(workers)
+	if err != nil {
+		return nil, err
+	}
+	if rw, ok := l.(RWLock); ok {
+		return rw, nil
+	}
+	return &exclusive{l: l}, nil
+}

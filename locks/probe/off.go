@@ -1,0 +1,36 @@
+//go:build !torture
+
+package probe
+
+// Enabled reports whether points do anything in this build.
+const Enabled = false
+
+// Load marks a load of *p.
+func Load[T any](p *T) {}
+
+// Store marks a store to *p.
+func Store[T any](p *T) {}
+
+// RMW marks an atomic read-modify-write of *p.
+func RMW[T any](p *T) {}
+
+// Pause marks one turn of a busy wait.
+func Pause() {}
+
+// Park marks a wait for the semaphore *p, which may sleep.
+func Park[T any](p *T) {}
+
+// Unpark marks a post of the semaphore *p.
+func Unpark[T any](p *T) {}
+
+// Work marks local computation of that many units of locks.Delay.
+func Work(units uint32) {}
+
+// Seed starts the random choices anew. It does nothing in this flavour.
+func Seed(seed int64) {}
+
+// SetRates replaces the rates and returns the old ones. It does nothing in this flavour.
+func SetRates(r Rates) Rates { return r }
+
+// Counts returns how often each site ("dir/file.go:line") was passed: nil in this flavour.
+func Counts() map[string]uint64 { return nil }

@@ -1,0 +1,35 @@
+// Package pcbinfo holds the connection table of a TCP stack, once for each answer to the question how to lock it.
+//
+// Robert Watson asked it of FreeBSD's tcbinfo in 2007: one lock over all TCP input, held until the segment is
+// done (global); dropped and taken again under reference counts on the inpcb (refcount); split by connection groups
+// (connp); or taken out of the lookup altogether (smr). Each answer is one file, and the files are in
+// the same order, so that two of them side by side differ where their locking differs:
+//
+//	type, constructor, CPU · Input, input · Send · Connect · Listen · Close, Abort · SlowTimo · Walk, Len, Counters, Close
+//
+// What they share is lock-free code that is called with the scheme's locks held: the TCP machine (tcpcb.go), the two hashes
+// and the list (table.go), the half-open connections (syncache.go), type-stable memory (zone.go), and the steps that
+// tie them together (steps.go).
+//
+// # Lock order
+//
+// A lock further in may be taken while one further out is held, never the other way round but by a try:
+//
+//	tcbinfo (global, refcount)        group[0] < group[1] < … (connp: all of them only for listeners and Walk)
+//	└── inpcb                         └── nothing: a group's state is its own
+//	    └── syncache bucket
+//
+//	inpcb (smr; two at once only for a walker, in list order)
+//	├── hashLock
+//	├── listLock
+//	├── twLock
+//	└── syncache bucket
+//
+// zone.mu is a leaf below all of them. No lock may be waited for inside an SMR section; hashLock → inpcb happens by try only.
+//
+// # Sources
+//
+// FreeBSD's sys/netinet/{in_pcb,tcp_input,tcp_syncache,tcp_timewait,tcp_usrreq,tcp_subr}.c as of 2006 (global), r185773 and
+// r185775 of December 2008 (refcount), and 14 of 2023 (smr); P. Willmann, S. Rixner and A. L. Cox, "An Evaluation of Network Stack
+// Parallelization Strategies in Modern Operating Systems", USENIX ATC 2006 (connp); RFC 9293, 5961, 6056, 6528.
+package pcbinfo

@@ -1,0 +1,114 @@
+package pcbinfo
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pcbbench/locks/smr"
+)
+
+// A Scheme is one way to lock the table.
+type Scheme struct {
+	Name    string
+	Doc     string   // one line
+	Source  string   // where it comes from
+	Lock    string   // the kind of table lock it takes by default; "" if it has none
+	Shared  bool     // it takes that lock shared as well
+	Options []string // the options it knows: "groups", "smr"
+	Workers int      // the most workers it is correct for; 0: any number
+	Table   bool     // it keeps connections at all
+	New     func(Config) (Info, error)
+}
+
+// Schemes are all of them, in the order in which a newcomer should read them.
+var Schemes = []Scheme{
+	{Name: "null", New: newNull,
+		Doc:    "no table: what the driver itself weighs",
+		Source: "the empty lock of lock benchmarks"},
+	{Name: "unsync", New: newUnsync, Workers: 1, Table: true,
+		Doc:    "no lock: the floor on one CPU, and the checks' negative control",
+		Source: "perfbook's sequential twins"},
+	{Name: "global", New: newGlobal, Lock: "mtx", Table: true,
+		Doc:    "one exclusive lock over lookup and input, let go early by header prediction",
+		Source: "FreeBSD 5.3-7.0, tcp_input.c 2006"},
+	{Name: "refcount", New: newRefcount, Lock: "rw", Shared: true, Table: true,
+		Doc:    "references on the inpcb; tcbinfo dropped, and re-acquired for what changes the table",
+		Source: "Watson 2007; FreeBSD r185773, r185775 (2008)"},
+	{Name: "connp", New: newConnp, Lock: "mtx", Options: []string{"groups"}, Table: true,
+		Doc:    "one lock a connection group, no inpcb locks (ConnP-L)",
+		Source: "Willmann, Rixner, Cox, USENIX ATC 2006"},
+	{Name: "smr", New: newSMR, Lock: "mtx", Options: []string{"smr"}, Table: true,
+		Doc:    "lookup in a read section; writers share a hash lock",
+		Source: "FreeBSD 14 in_pcb.c, smr(9)"},
+}
+
+// Names lists the schemes' names in order.
+func Names() (names []string) {
+	for _, s := range Schemes {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// A Spec is a scheme with its options, as in "connp:groups=16" or "smr:smr=gc".
+type Spec struct {
+	Scheme
+	text   string
+	groups int
+	smr    string
+}
+
+// ParseSpec reads a Spec; the error lists what is known.
+func ParseSpec(text string) (Spec, error) {
+	name, opts, _ := strings.Cut(text, ":")
+	i := slices.IndexFunc(Schemes, func(s Scheme) bool { return s.Name == name })
+	if i < 0 {
+		return Spec{}, fmt.Errorf("unknown scheme %q; known: %s", name, strings.Join(Names(), ", "))
+	}
+	sp := Spec{Scheme: Schemes[i], text: text}
+	for opt := range strings.SplitSeq(opts, ":") {
+		if opt == "" {
+			continue
+		}
+		if err := sp.option(opt); err != nil {
+			return Spec{}, fmt.Errorf("scheme %s: %w", name, err)
+		}
+	}
+	return sp, nil
+}
+
+func (sp *Spec) option(opt string) (err error) {
+	key, val, _ := strings.Cut(opt, "=")
+	if !slices.Contains(sp.Options, key) {
+		return fmt.Errorf("unknown option %q; known: %s", key, strings.Join(sp.Options, ", "))
+	}
+	switch key {
+	case "groups":
+		if sp.groups, err = strconv.Atoi(val); err != nil || sp.groups < 1 || sp.groups > maxGroups {
+			return fmt.Errorf("groups=%q: want a number from 1 to %d", val, maxGroups)
+		}
+	case "smr":
+		sp.smr = val
+		_, err = smr.New(val, 1) // only whether it is known
+	}
+	return err
+}
+
+func (sp Spec) String() string { return sp.text }
+
+// New makes a table by the Spec's options over cfg's.
+func (sp Spec) New(cfg Config) (Info, error) {
+	if sp.groups != 0 {
+		cfg.Groups = sp.groups
+	}
+	if sp.smr != "" {
+		cfg.SMR = sp.smr
+	}
+	cfg, err := cfg.withDefaults(sp.Lock)
+	if err != nil {
+		return nil, err
+	}
+	return sp.Scheme.New(cfg)
+}

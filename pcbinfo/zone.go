@@ -1,0 +1,247 @@
+package pcbinfo
+
+import (
+	"fmt"
+	"sync"
+
+	"pcbbench/locks/smr"
+)
+
+const (
+	magSize = 64 // inpcbs in a full magazine, and in a slab
+	poison  = 0xdeadc0dedeadc0de
+)
+
+// A magazine is a stack of free inpcbs, linked by twNext (Bonwick and Adams, USENIX ATC 2001).
+type magazine struct {
+	head *Inpcb
+	n    int
+}
+
+func (m *magazine) push(inp *Inpcb) {
+	inp.twNext = m.head
+	m.head = inp
+	m.n++
+}
+
+func (m *magazine) pop() *Inpcb {
+	inp := m.head
+	m.head = inp.twNext
+	inp.twNext = nil
+	m.n--
+	return inp
+}
+
+// A zone is where inpcbs come from (uma(9) with UMA_ZONE_SMR): type-stable memory with caches a CPU, reused last in,
+// first out, so that a use after free meets another connection soon. Blocks are poisoned when they become
+// free, and the poison is looked at when they are taken again. Nothing goes back to the heap before the zone does.
+type zone struct {
+	dom  smr.Domain // when freed blocks may be reused; nil: at once
+	cpus []zoneCPU
+
+	mu    sync.Mutex
+	depot []magazine // full magazines; capacity for all there are, so that a push never allocates
+	made  int        // inpcbs carved so far
+}
+
+// A zoneCPU is one CPU's part: only that CPU touches it while others run.
+type zoneCPU struct {
+	loaded, prev  magazine  // loaded is used; prev is either full or empty
+	pending       magazine  // retired, without a goal yet
+	waiting       []retired // retired, oldest first
+	allocs, frees uint64
+	retired, peak int    // blocks in pending and waiting, and the most there ever were
+	reclaimed     uint64 // blocks that came back after their grace period
+	_             [lineSize]byte
+}
+
+// A retired magazine may be reused when every reader that was there at its goal is gone.
+type retired struct {
+	mag  magazine
+	goal smr.Seq
+}
+
+func (z *zone) init(cpus int, dom smr.Domain) {
+	z.cpus = make([]zoneCPU, cpus)
+	z.dom = dom
+}
+
+// alloc takes a block for cpu: zeroed but for its generation, with one reference, the table's.
+func (z *zone) alloc(cpu int) *Inpcb {
+	zc := &z.cpus[cpu]
+	zc.allocs++
+	if z.dom != nil && !z.dom.Recycles() {
+		inp := new(Inpcb)
+		inp.refs.Store(1)
+		return inp
+	}
+	if zc.loaded.n == 0 {
+		z.refill(zc)
+	}
+	inp := zc.loaded.pop()
+	inp.unpoison()
+	return inp
+}
+
+// refill makes loaded not empty: from prev, from retired blocks whose time is over, from the depot, from a new slab.
+func (z *zone) refill(zc *zoneCPU) {
+	zc.loaded, zc.prev = zc.prev, zc.loaded
+	if zc.loaded.n == 0 {
+		z.reclaim(zc)
+	}
+	if zc.loaded.n > 0 {
+		return
+	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if n := len(z.depot); n > 0 {
+		zc.loaded = z.depot[n-1]
+		z.depot = z.depot[:n-1]
+		return
+	}
+	slab := make([]Inpcb, magSize)
+	for i := range slab {
+		slab[i].poison()
+		zc.loaded.push(&slab[i])
+	}
+	z.made += magSize
+	if full := z.made / magSize; full > cap(z.depot) {
+		z.depot = append(make([]magazine, 0, 2*full), z.depot...)
+	}
+}
+
+// free gives back a block that nobody can reach any more.
+func (z *zone) free(cpu int, inp *Inpcb) {
+	zc := &z.cpus[cpu]
+	zc.frees++
+	z.put(zc, inp)
+}
+
+func (z *zone) put(zc *zoneCPU, inp *Inpcb) {
+	if inp.refs.Load() != 0 {
+		panic(fmt.Sprintf("pcbinfo: free of an inpcb with %d references: %v", inp.refs.Load(), inp.inc))
+	}
+	if inp.tp.state == poisonState {
+		panic("pcbinfo: double free of an inpcb")
+	}
+	inp.poison()
+	if zc.loaded.n == magSize {
+		if zc.prev.n == magSize {
+			z.mu.Lock()
+			z.depot = append(z.depot, zc.prev)
+			z.mu.Unlock()
+			zc.prev = magazine{}
+		}
+		zc.loaded, zc.prev = zc.prev, zc.loaded
+	}
+	zc.loaded.push(inp)
+}
+
+// retire gives back an unlinked block that readers may still stand on. A full magazine gets one goal for all its
+// blocks, as uma(9) does with its buckets: one Advance for 64 frees.
+func (z *zone) retire(cpu int, inp *Inpcb) {
+	zc := &z.cpus[cpu]
+	zc.frees++
+	if !z.dom.Recycles() {
+		return
+	}
+	zc.retired++
+	zc.peak = max(zc.peak, zc.retired)
+	zc.pending.push(inp)
+	if zc.pending.n == magSize {
+		zc.waiting = append(zc.waiting, retired{zc.pending, z.dom.Advance()})
+		zc.pending = magazine{}
+		z.reclaim(zc)
+	}
+}
+
+// reclaim moves the blocks whose grace period is over to the free ones. It never waits.
+func (z *zone) reclaim(zc *zoneCPU) {
+	done := 0
+	for done < len(zc.waiting) && z.dom.Poll(zc.waiting[done].goal) {
+		m := zc.waiting[done].mag
+		zc.retired -= m.n
+		zc.reclaimed += uint64(m.n)
+		for m.n > 0 {
+			z.put(zc, m.pop())
+		}
+		done++
+	}
+	if done > 0 {
+		zc.waiting = zc.waiting[:copy(zc.waiting, zc.waiting[done:])]
+	}
+}
+
+// drain waits until every retired block is free. The caller is the only one that still uses the zone.
+func (z *zone) drain() {
+	if z.dom == nil || !z.dom.Recycles() {
+		return
+	}
+	for i := range z.cpus {
+		zc := &z.cpus[i]
+		zc.waiting = append(zc.waiting, retired{zc.pending, z.dom.Advance()})
+		zc.pending = magazine{}
+		z.dom.Wait(zc.waiting[len(zc.waiting)-1].goal)
+		z.reclaim(zc)
+	}
+}
+
+// audit says what is wrong with the balance, with live inpcbs in the table and nothing else running: blocks taken and
+// not given back, or lost on the way to the free lists.
+func (z *zone) audit(live int) error {
+	s := z.stats()
+	if got := int(s.Allocs - s.Frees); got != live {
+		return fmt.Errorf("zone: %d inpcbs taken and %d given back leave %d, the table holds %d: leaked %d",
+			s.Allocs, s.Frees, got, live, got-live)
+	}
+	if z.dom != nil && !z.dom.Recycles() {
+		return nil
+	}
+	free := len(z.depot) * magSize
+	for i := range z.cpus {
+		free += z.cpus[i].loaded.n + z.cpus[i].prev.n
+	}
+	if free+s.Retired+live != z.made {
+		return fmt.Errorf("zone: of %d inpcbs %d are free, %d retired, %d live: %d lost",
+			z.made, free, s.Retired, live, z.made-free-s.Retired-live)
+	}
+	return nil
+}
+
+// ZoneStats are a zone's counts; between blocks given back and blocks free again lie the retired ones.
+type ZoneStats struct {
+	Allocs, Frees uint64
+	Retired       int    // waiting for a grace period now
+	PeakRetired   int    // the sum of the CPUs' peaks
+	Reclaimed     uint64 // came back after a grace period
+}
+
+func (z *zone) stats() (s ZoneStats) {
+	for i := range z.cpus {
+		zc := &z.cpus[i]
+		s.Allocs += zc.allocs
+		s.Frees += zc.frees
+		s.Retired += zc.retired
+		s.PeakRetired += zc.peak
+		s.Reclaimed += zc.reclaimed
+	}
+	return s
+}
+
+// poisonState is no State: a machine that meets it was used after free.
+const poisonState State = 0xde
+
+func (inp *Inpcb) poison() {
+	inp.inc = ConnInfo{Faddr: Addr{poison, poison}, Laddr: Addr{poison, poison}}
+	inp.flags = inpFreed
+	inp.tp = Tcpcb{state: poisonState, rcvd: poison}
+}
+
+func (inp *Inpcb) unpoison() {
+	if inp.inc.Faddr.lo != poison || inp.tp.state != poisonState || inp.tp.rcvd != poison || inp.refs.Load() != 0 {
+		panic(fmt.Sprintf("pcbinfo: inpcb written after free: %v in %v, %d references", inp.inc, inp.tp.state, inp.refs.Load()))
+	}
+	inp.inc, inp.tp, inp.flags = ConnInfo{}, Tcpcb{}, 0
+	inp.gen++
+	inp.refs.Store(1)
+}

@@ -1,0 +1,242 @@
+package workloads
+
+import (
+	"math/rand/v2"
+
+	"pcbbench/pcbinfo"
+)
+
+// A builder collects the scripts of a mix and lays them out.
+type builder struct {
+	p      Params
+	rng    *rand.Rand
+	lap    int // slots in a lap, about as many as inbound segments
+	flows  []*flow
+	chunks []chunk
+	steps  []step
+	ops    []op
+}
+
+const (
+	// Short workloads repeat themselves until a lap has minLap segments, and minShare a worker.
+	minLap   = 1 << 14
+	minShare = 1 << 12
+	// Under spray a lap has phases, and a worker may be ahead of the slowest by fewer than this many. Pieces of one connection
+	// that go to different workers lie at least as many phases apart, which keeps their order without a lock.
+	phases     = 64
+	aheadLimit = 4
+)
+
+// Build makes the workload that p describes, for one run on one table.
+func Build(p Params) (*Workload, error) {
+	p, mix, err := p.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{p: p, rng: rand.New(rand.NewPCG(p.Seed, 0x70636262656e6368))}
+	if err := mix.write(b); err != nil {
+		return nil, err
+	}
+	return b.assemble(), nil
+}
+
+// A Batch is what one dispatch takes: segments, then our users' requests.
+type Batch struct {
+	Segs  []*pcbinfo.Segment
+	ops   []*op
+	first int // index of Segs[0] in the ring
+	phase int
+}
+
+// A Ring is one worker's share of a lap, in order.
+type Ring struct {
+	segs    []pcbinfo.Segment
+	ptrs    []*pcbinfo.Segment
+	steps   []advance
+	batches []Batch
+	plan    [pcbinfo.NumOutcomes]uint64 // what a lap's segments must come to
+}
+
+// An advance is what a lap adds to a segment's numbers.
+type advance struct{ seq, ack uint32 }
+
+func (b *builder) assemble() *Workload {
+	w := &Workload{Params: b.p, lap: b.lap, flows: b.flows, chunks: b.chunks, ops: b.ops}
+	if b.p.Affinity == Spray {
+		b.spray()
+	}
+	for _, f := range b.flows {
+		b.boundary(f)
+	}
+	w.segOf = make([]*pcbinfo.Segment, len(b.steps))
+	for worker, order := range b.byTime() {
+		w.Rings = append(w.Rings, b.ring(worker, order, w.segOf))
+	}
+	b.patch(w.segOf)
+	return w
+}
+
+// byTime gives each worker's chunks in the order of their slots; equal slots keep the order of the scripts.
+func (b *builder) byTime() [][]int32 {
+	start := make([]int32, b.lap+1)
+	for i := range b.chunks {
+		start[int(b.chunks[i].at)%b.lap+1]++
+	}
+	for s := range b.lap {
+		start[s+1] += start[s]
+	}
+	sorted := make([]int32, len(b.chunks))
+	for i := range b.chunks {
+		s := int(b.chunks[i].at) % b.lap
+		sorted[start[s]] = int32(i)
+		start[s]++
+	}
+	orders := make([][]int32, b.p.Workers)
+	for _, i := range sorted {
+		w := b.chunks[i].worker
+		orders[w] = append(orders[w], i)
+	}
+	return orders
+}
+
+// ring copies a worker's segments into one array and cuts it into batches.
+func (b *builder) ring(worker int, order []int32, segOf []*pcbinfo.Segment) *Ring {
+	n := 0
+	for _, i := range order {
+		n += int(b.chunks[i].lastStep - b.chunks[i].firstStep)
+	}
+	r := &Ring{segs: make([]pcbinfo.Segment, 0, n), ptrs: make([]*pcbinfo.Segment, n), steps: make([]advance, 0, n)}
+	cut := cutter{r: r, b: b, asked: map[*flow]int{}}
+	for _, i := range order {
+		cut.chunk(&b.chunks[i], segOf)
+	}
+	cut.flush()
+	return r
+}
+
+// A cutter makes batches: none larger than Params.Batch, none over a phase's end, and none with a segment that follows a
+// request of its own connection.
+type cutter struct {
+	b     *builder
+	r     *Ring
+	first int // of the batch in the making
+	ops   []*op
+	phase int
+	asked map[*flow]int // the last batch with a request of that flow's
+}
+
+func (k *cutter) chunk(c *chunk, segOf []*pcbinfo.Segment) {
+	phase := 0
+	if k.b.p.Affinity == Spray {
+		phase = int(c.at) % k.b.lap * phases / k.b.lap
+	}
+	if asked, ok := k.asked[c.flow]; phase != k.phase || ok && asked == len(k.r.batches) {
+		k.flush()
+	}
+	k.phase = phase
+	r := k.r
+	for s := c.firstStep; s < c.lastStep; s++ {
+		if len(r.segs)-k.first == k.b.p.Batch {
+			k.flush()
+		}
+		step := &k.b.steps[s]
+		r.segs = append(r.segs, step.seg)
+		seg := &r.segs[len(r.segs)-1]
+		r.ptrs[len(r.segs)-1] = seg
+		segOf[s] = seg
+		r.steps = append(r.steps, advance{c.flow.seqStep, c.flow.ackStep})
+		r.plan[step.out]++
+	}
+	for o := c.firstOp; o < c.lastOp; o++ {
+		k.ops = append(k.ops, &k.b.ops[o])
+		k.asked[c.flow] = len(r.batches)
+	}
+}
+
+func (k *cutter) flush() {
+	r := k.r
+	if k.first == len(r.segs) && len(k.ops) == 0 {
+		return
+	}
+	r.batches = append(r.batches, Batch{Segs: r.ptrs[k.first:len(r.segs):len(r.segs)], ops: k.ops, first: k.first, phase: k.phase})
+	k.first, k.ops = len(r.segs), nil
+}
+
+// patch tells each connect which segments wait for its answer: those of its flow up to the next connect.
+func (b *builder) patch(segOf []*pcbinfo.Segment) {
+	for _, f := range b.flows {
+		if !f.outbound {
+			continue
+		}
+		var connect *op
+		for i := f.firstChunk; i < f.lastChunk; i++ {
+			c := &b.chunks[i]
+			for s := c.firstStep; s < c.lastStep; s++ {
+				connect.patches = append(connect.patches, patch{segOf[s], segOf[s].Ack})
+			}
+			for o := c.firstOp; o < c.lastOp; o++ {
+				if b.ops[o].kind == opConnect {
+					connect = &b.ops[o]
+				}
+			}
+		}
+	}
+}
+
+// wraps reports whether the flow's script runs over the lap's end: its tail then belongs to the lap before.
+func (b *builder) wraps(f *flow) bool {
+	return f.lastChunk > f.firstChunk && int(b.chunks[f.lastChunk-1].at) >= b.lap
+}
+
+// boundary works out where the flow stands at the end of a lap: after its whole script, or after the part before the wrap.
+func (b *builder) boundary(f *flow) {
+	if !b.wraps(f) {
+		if f.open {
+			f.state, f.rcv = pcbinfo.Established, f.startSeq
+		}
+		if n := f.lastChunk; n > f.firstChunk {
+			f.state = b.chunks[n-1].state
+		}
+		return
+	}
+	for i := f.firstChunk; i < f.lastChunk && int(b.chunks[i].at) < b.lap; i++ {
+		f.state, f.rcv = b.chunks[i].state, b.chunks[i].seq
+	}
+}
+
+// spray gives each chunk to a random worker where its neighbours lie far enough away, and to their worker where not.
+func (b *builder) spray() {
+	phase := func(c *chunk) int { return int(c.at) * phases / b.lap }
+	for _, f := range b.flows {
+		chunks := b.chunks[f.firstChunk:f.lastChunk]
+		if len(chunks) == 0 {
+			continue
+		}
+		worker := b.rng.IntN(b.p.Workers)
+		for i := range chunks {
+			if i > 0 && phase(&chunks[i])-phase(&chunks[i-1]) >= aheadLimit {
+				worker = b.rng.IntN(b.p.Workers)
+			}
+			chunks[i].worker = int16(worker)
+		}
+		first, last := &chunks[0], &chunks[len(chunks)-1]
+		if phase(first)+phases-phase(last) >= aheadLimit {
+			continue
+		}
+		for i := len(chunks) - 1; i >= 0; i-- { // the lap's end and its beginning are neighbours too
+			near := i == len(chunks)-1 || phase(&chunks[i+1])-phase(&chunks[i]) < aheadLimit
+			if !near {
+				break
+			}
+			chunks[i].worker = first.worker
+		}
+	}
+}
+
+// lapOf sets the lap's length to a multiple of unit segments, no shorter than least, and returns the multiple.
+func (b *builder) lapOf(unit, least int) (times int) {
+	least = max(least, minLap, minShare*b.p.Workers)
+	times = (least + unit - 1) / unit
+	b.lap = times * unit
+	return times
+}

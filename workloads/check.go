@@ -1,0 +1,140 @@
+package workloads
+
+import (
+	"errors"
+	"fmt"
+
+	"pcbbench/pcbinfo"
+)
+
+// Check compares what in counted and holds with what ds sent since Open. Every driver stands at the end of a lap and nothing runs on the
+// table. The error says what was lost.
+func (w *Workload) Check(in pcbinfo.Info, ds []*Driver) error {
+	return errors.Join(w.checkRequests(ds), w.checkOutcomes(in, ds), w.checkTable(in, ds))
+}
+
+// CheckCount is what can be checked of a scheme that keeps no table: the number of segments.
+func (w *Workload) CheckCount(in pcbinfo.Info, ds []*Driver) error {
+	sent := uint64(0)
+	for _, d := range ds {
+		sent += d.lap * uint64(len(d.ring.segs))
+	}
+	s := in.Stats()
+	if got := s.Segments() - w.opened.Segments(); got != sent {
+		return fmt.Errorf("segments: %d sent, %d handled or dropped: %d lost", sent, got, int64(sent-got))
+	}
+	return nil
+}
+
+func (w *Workload) checkRequests(ds []*Driver) (errs error) {
+	for i, d := range ds {
+		if d.refused > 0 {
+			errs = errors.Join(errs, fmt.Errorf("worker %d: %d user requests failed, the last with: %w", i, d.refused, d.err))
+		}
+	}
+	return errs
+}
+
+// checkOutcomes compares, outcome by outcome, the segments that were sent with what became of them.
+func (w *Workload) checkOutcomes(in pcbinfo.Info, ds []*Driver) (errs error) {
+	var want [pcbinfo.NumOutcomes]uint64
+	for _, d := range ds {
+		for o, n := range d.ring.plan {
+			want[o] += d.lap * n
+		}
+	}
+	got := in.Stats()
+	for o := range want {
+		out := pcbinfo.Outcome(o)
+		if have := got.Outcomes[o] - w.opened.Outcomes[o]; have != want[o] {
+			errs = errors.Join(errs, fmt.Errorf("segments with outcome %v: %d sent, %d counted: %+d", out, want[o], have, int64(have-want[o])))
+		}
+	}
+	return errs
+}
+
+// checkTable compares every connection with its script: in the table or not, state, and sequence number.
+func (w *Workload) checkTable(in pcbinfo.Info, ds []*Driver) error {
+	left := make(map[pcbinfo.ConnInfo]pcbinfo.Xinpcb, in.Len())
+	walked, twice := 0, 0
+	in.Walk(func(x *pcbinfo.Xinpcb) bool {
+		walked++
+		if _, dup := left[x.Inc]; dup {
+			twice++
+		}
+		left[x.Inc] = *x
+		return true
+	})
+	wrong := tally{}
+	if twice > 0 {
+		wrong.add(fmt.Errorf("%d connections are in the table twice", twice))
+	}
+	if n := in.Len(); n != walked {
+		wrong.add(fmt.Errorf("table count %d, but a walk meets %d", n, walked))
+	}
+	for _, f := range w.flows {
+		x, found := left[f.inc]
+		delete(left, f.inc)
+		wrong.add(f.check(&x, found, w.laps(f, ds)))
+	}
+	for inc, x := range left {
+		if x.State != pcbinfo.Listen && x.State != pcbinfo.TimeWait {
+			wrong.add(fmt.Errorf("%v in %v is nobody's", inc, x.State))
+		}
+	}
+	return wrong.err()
+}
+
+// laps is how many laps f has been through: its worker's; under spray all workers stop at the same lap, but for those without traffic.
+func (w *Workload) laps(f *flow, ds []*Driver) uint64 {
+	if w.Affinity == RSS {
+		return ds[f.worker].lap
+	}
+	laps := uint64(0)
+	for _, d := range ds {
+		laps = max(laps, d.lap)
+	}
+	return laps
+}
+
+// check compares one connection after laps laps.
+func (f *flow) check(x *pcbinfo.Xinpcb, found bool, laps uint64) error {
+	rcv := f.rcv + uint32(laps)*f.seqStep
+	switch {
+	case f.state == pcbinfo.Closed && (!found || x.State == pcbinfo.TimeWait):
+		return nil
+	case f.state == pcbinfo.Closed:
+		return fmt.Errorf("%v is in %v, should be gone", f.inc, x.State)
+	case !found:
+		return fmt.Errorf("%v is not in the table, should be in %v", f.inc, f.state)
+	case x.State != f.state:
+		return fmt.Errorf("%v is in %v, should be in %v", f.inc, x.State, f.state)
+	case x.State == pcbinfo.SynSent:
+		return nil // no number of the peer's yet
+	case !f.outbound && x.RcvNxt != rcv:
+		return fmt.Errorf("%v: rcv_nxt is %d, should be %d: off by %d", f.inc, x.RcvNxt, rcv, int32(x.RcvNxt-rcv))
+	}
+	return nil
+}
+
+// A tally keeps the first few of many alike errors.
+type tally struct {
+	n     int
+	first []error
+}
+
+func (t *tally) add(err error) {
+	if err == nil {
+		return
+	}
+	if t.n++; len(t.first) < 5 {
+		t.first = append(t.first, err)
+	}
+}
+
+func (t *tally) err() error {
+	if t.n > len(t.first) {
+		return errors.Join(append(t.first, fmt.Errorf("and %d more connections like that", t.n-len(t.first)))...)
+	}
+	return errors.Join(t.first...)
+}

@@ -1,0 +1,35 @@
+package workloads
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Mix is a kind of traffic.
+type Mix struct {
+	Name       string
+	Doc        string // one line
+	Source     string // where its figures come from
+	Main       bool   // part of the default matrix
+	Conns      int    // default number of connections
+	Payload    int    // default text bytes of a data segment
+	Walkers    int    // pcblist walkers
+	Popularity bool   // Params.Skew means something
+	Traced     bool   // Params.Trace is replayed, Conns comes from there
+	write      func(b *builder) error
+}
+
+// Mixes are all of them, in reading order.
+var Mixes = []Mix{bulk, churn, rpc, tpca, synflood, idleHeavy, walk, pcapReplay}
+
+// FindMix returns the mix of that name; the error lists the known ones.
+func FindMix(name string) (Mix, error) {
+	var known []string
+	for _, m := range Mixes {
+		if m.Name == name {
+			return m, nil
+		}
+		known = append(known, m.Name)
+	}
+	return Mix{}, fmt.Errorf("unknown mix %q; known: %s", name, strings.Join(known, ", "))
+}

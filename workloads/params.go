@@ -1,0 +1,110 @@
+package workloads
+
+import (
+	"fmt"
+	"math"
+)
+
+// Affinity says which worker sees a segment.
+type Affinity string
+
+const (
+	RSS   Affinity = "rss"   // the one that the Toeplitz hash of the connection chooses
+	Spray Affinity = "spray" // any: the pieces of one connection go to random workers, in order
+)
+
+// Params choose a workload. The zero value of a field means the mix's default, or the one named here.
+type Params struct {
+	Mix       string
+	Conns     int      // concurrent connections, 10 to 1,000,000
+	Workers   int      // at least 1; default 1
+	Batch     int      // most segments a batch, at least 1; default 32
+	Seed      uint64   // of everything random
+	Skew      float64  // Zipf exponent of the connections' popularity where a mix has one; 0: uniform
+	Affinity  Affinity // default rss
+	Listeners int      // listening ports, default 1
+	Peers     int      // foreign addresses, default 254; each has ports 1024 to 65535 towards each listener
+	V6        float64  // share of connections over IPv6, 0 to 1; default 0.25, negative: none
+	Payload   int      // bytes of text in a data segment, 1 to 65535
+	Walkers   int      // pcblist walkers beside the workers
+	Trace     string   // the capture to replay, for pcap
+}
+
+const (
+	minConns, maxConns = 10, 1_000_000
+	maxPeers           = 1 << 17 // 198.18.0.0/15, the range for benchmarking of RFC 2544
+	firstPeerPort      = 1024
+	portsPerPeer       = 65536 - firstPeerPort
+)
+
+// withDefaults checks p and fills in what it leaves open.
+func (p Params) withDefaults() (Params, Mix, error) {
+	mix, err := FindMix(p.Mix)
+	if err != nil {
+		return p, mix, err
+	}
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&p.Conns, mix.Conns)
+	def(&p.Payload, mix.Payload)
+	def(&p.Walkers, mix.Walkers)
+	def(&p.Workers, 1)
+	def(&p.Batch, 32)
+	def(&p.Listeners, 1)
+	def(&p.Peers, 254)
+	switch {
+	case p.V6 == 0:
+		p.V6 = 0.25
+	case p.V6 < 0:
+		p.V6 = 0
+	}
+	if p.Affinity == "" {
+		p.Affinity = RSS
+	}
+	return p, mix, p.check(mix)
+}
+
+func (p Params) check(mix Mix) error {
+	in := func(name string, v, lo, hi int) error {
+		if v < lo || v > hi {
+			return fmt.Errorf("%s=%d: want %d to %d", name, v, lo, hi)
+		}
+		return nil
+	}
+	for _, err := range []error{
+		in("workers", p.Workers, 1, 4096),
+		in("batch", p.Batch, 1, 65536),
+		in("listeners", p.Listeners, 1, 1024),
+		in("peers", p.Peers, 1, maxPeers),
+		in("payload", p.Payload, 1, 65535),
+		in("walkers", p.Walkers, 0, 64),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	if !mix.Traced {
+		if err := in("conns", p.Conns, minConns, maxConns); err != nil {
+			return err
+		}
+	}
+	switch {
+	case p.Affinity != RSS && p.Affinity != Spray:
+		return fmt.Errorf("unknown affinity %q; known: %s, %s", p.Affinity, RSS, Spray)
+	case math.IsNaN(p.Skew) || p.Skew < 0 || p.Skew > 4:
+		return fmt.Errorf("skew=%v: want 0 to 4", p.Skew)
+	case p.Skew > 0 && !mix.Popularity:
+		return fmt.Errorf("skew=%v: mix %s has no popularity to skew, each connection does the same", p.Skew, mix.Name)
+	case !(p.V6 <= 1):
+		return fmt.Errorf("v6=%v: want a share from 0 to 1", p.V6)
+	case p.Conns > p.Peers*portsPerPeer*p.Listeners:
+		return fmt.Errorf("conns=%d: %d peers × %d ports × %d listeners give only %d connections",
+			p.Conns, p.Peers, portsPerPeer, p.Listeners, p.Peers*portsPerPeer*p.Listeners)
+	case mix.Traced && p.Trace == "":
+		return fmt.Errorf("mix %s replays a capture and was given none", mix.Name)
+	}
+	return nil
+}
