@@ -235,9 +235,6 @@ func TestSpecs(t *testing.T) {
 		if p, err := locks.ParsePolicy(s.Policy().String()); err != nil || p != s.Policy() {
 			t.Errorf("ParsePolicy(%q) = %v, %v", s.Policy(), p, err)
 		}
-		if _, isRW := newRW(t, s, 1).(locks.RWLock); !isRW {
-			t.Errorf("%v is no RWLock", s)
-		}
 		l, err := s.New(1)
 		if _, isRW := l.(locks.RWLock); err != nil || isRW != s.Kind().Shared {
 			t.Errorf("%v: Shared is %v, RWLock is %v, error %v", s, s.Kind().Shared, isRW, err)

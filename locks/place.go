@@ -27,7 +27,7 @@ func LineSize() int {
 	return line
 }
 
-// arenaBytes is 16 pages, or 512 places for a lock. It must exceed 32 KiB, above which Go allocates whole
+// arenaBytes is 16 pages of 4 KiB, or 512 places for a lock. It must exceed 32 KiB, above which Go allocates whole
 // pages, which begin at a page's boundary and hold nothing else.
 const arenaBytes = 64 << 10
 

@@ -39,7 +39,7 @@ func ParsePolicy(text string) (Policy, error) {
 const (
 	yieldAfter = 1_000 // a few times the 120 ns that a Gosched takes when nobody else wants the CPU
 	// parkAfter is about what parking and being woken costs: who spins for as long as that before parking
-	// waits at most twice as long as who knew the future (Karlin et al., SODA 1990).
+	// pays at most twice what he would who knew the future (Karlin et al., SOSP 1991).
 	parkAfter = 5_000
 	// parkAfterAll bounds a spin that begins again whenever the lock changes hands.
 	parkAfterAll = 16 * parkAfter
@@ -47,25 +47,28 @@ const (
 
 // A spin is what is left of one wait's time on the CPU, in polls.
 type spin struct {
-	polls int // before giving up
-	all   int // before giving up although the lock keeps changing hands
-	full  int // polls to begin with
+	polls  int    // before giving up
+	all    int    // before giving up although the lock keeps changing hands
+	full   int    // polls to begin with
+	cycles uint32 // of one poll, see pollTime
 }
 
 // newSpin begins a wait. Who would park does not spin at all if that is hopeless: when no other CPU runs
 // any goroutine, then not the holder either, and when goroutines queue for this CPU, one of them may be it.
 func newSpin(p Policy) spin {
-	var ns, all float64
+	each := poll()
+	s := spin{cycles: each.cycles}
 	switch {
 	case p == Spin:
-		return spin{polls: math.MaxInt, all: math.MaxInt}
+		s.polls, s.all = math.MaxInt, math.MaxInt
 	case p == SpinYield:
-		ns, all = yieldAfter, yieldAfter
+		s.polls = int(yieldAfter / each.ns)
+		s.all = s.polls
 	case canSpin(0):
-		ns, all = parkAfter, parkAfterAll
+		s.polls, s.all = int(parkAfter/each.ns), int(parkAfterAll/each.ns)
 	}
-	each := poll().ns
-	return spin{polls: int(ns / each), all: int(all / each), full: int(ns / each)}
+	s.full = s.polls
+	return s
 }
 
 // once lets one poll's time pass, or returns false if the spin is used up.
@@ -76,7 +79,7 @@ func (s *spin) once() bool {
 	s.polls--
 	s.all--
 	probe.Pause()
-	procyield(poll().cycles)
+	procyield(s.cycles)
 	return true
 }
 

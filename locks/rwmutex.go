@@ -1,7 +1,8 @@
 // rwmutex.go: sync.RWMutex, the control for shared locks. From Go's sync/rwmutex.go. Readers add themselves to
-// one counter, from which a writer subtracts a large number to stop them; both kinds park at once. Costs an
-// atomic Add on one line per reader at each end, so that many readers of short sections are slower than
-// under a mutex. Holds: TryUpgrade is always false, as sync has none; Downgrade stays exclusive inside.
+// one counter, from which a writer subtracts a large number to stop them; who waits for the other kind parks
+// without spinning. Costs an atomic Add on one line per reader at each end, so that many readers of short
+// sections are slower than under a mutex. Holds: TryUpgrade is always false, as sync has none; Downgrade
+// stays exclusive inside.
 
 package locks
 

@@ -299,7 +299,7 @@ func (in *connpInfo) Counters() []Counter {
 		acquired += in.handles[i].acquired
 		collisions += in.handles[i].collisions
 	}
-	return []Counter{{"group-locks", acquired}, {"group-collisions", collisions}}
+	return []Counter{{Name: "group-locks", Value: acquired}, {Name: "group-collisions", Value: collisions}}
 }
 
 func (in *connpInfo) Close() error {

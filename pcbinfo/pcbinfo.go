@@ -142,10 +142,11 @@ func (s *Stats) add(o *Stats) {
 	s.Expired += o.Expired
 }
 
-// A Counter is a named count for reports.
+// A Counter is a named count for reports: of events, or how much there is of something.
 type Counter struct {
 	Name  string
 	Value uint64
+	Gauge bool // not a count of events: not to be divided by anything
 }
 
 // base is what every scheme's Info has: the configuration, the memory, the CPUs' private parts.

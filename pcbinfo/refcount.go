@@ -323,8 +323,13 @@ func (in *refcountInfo) Counters() []Counter {
 		sum.gone += h.gone
 		sum.rematched += h.rematched
 	}
-	return []Counter{{"read-path", sum.readPath}, {"upgraded", sum.upgraded}, {"reacquired", sum.reacquired},
-		{"gone", sum.gone}, {"rematched", sum.rematched}}
+	return []Counter{
+		{Name: "read-path", Value: sum.readPath},
+		{Name: "upgraded", Value: sum.upgraded},
+		{Name: "reacquired", Value: sum.reacquired},
+		{Name: "gone", Value: sum.gone},
+		{Name: "rematched", Value: sum.rematched},
+	}
 }
 
 func (in *refcountInfo) Close() error {

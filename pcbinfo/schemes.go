@@ -98,6 +98,9 @@ func (sp *Spec) option(opt string) (err error) {
 
 func (sp Spec) String() string { return sp.text }
 
+// Collects reports whether reclamation is left to Go's collector, which must then be allowed to run.
+func (sp Spec) Collects() bool { return sp.smr == "gc" }
+
 // New makes a table by the Spec's options over cfg's.
 func (sp Spec) New(cfg Config) (Info, error) {
 	if sp.groups != 0 {

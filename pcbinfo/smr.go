@@ -458,9 +458,16 @@ func (in *smrInfo) Counters() []Counter {
 		sum.upgradeFailed += h.upgradeFailed
 	}
 	z := in.zone.stats()
-	return []Counter{{"tried", sum.tried}, {"waited", sum.waited}, {"slow", sum.slow}, {"lost-race", sum.lostRace},
-		{"upgrade-failed", sum.upgradeFailed}, {"retired", uint64(z.Retired)}, {"peak-retired", uint64(z.PeakRetired)},
-		{"reclaimed", z.Reclaimed}}
+	return []Counter{
+		{Name: "tried", Value: sum.tried},
+		{Name: "waited", Value: sum.waited},
+		{Name: "slow", Value: sum.slow},
+		{Name: "lost-race", Value: sum.lostRace},
+		{Name: "upgrade-failed", Value: sum.upgradeFailed},
+		{Name: "freed", Value: z.Reclaimed},
+		{Name: "retired", Value: uint64(z.Retired), Gauge: true},
+		{Name: "peak-retired", Value: uint64(z.PeakRetired), Gauge: true},
+	}
 }
 
 func (in *smrInfo) Close() error {

@@ -3,6 +3,7 @@ package workloads
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 )
 
 // Affinity says which worker sees a segment.
@@ -36,6 +37,32 @@ const (
 	firstPeerPort      = 1024
 	portsPerPeer       = 65536 - firstPeerPort
 )
+
+// Check returns p with its defaults filled in, or says what is wrong with it.
+func (p Params) Check() (Params, error) {
+	p, _, err := p.withDefaults()
+	return p, err
+}
+
+// Uncommon lists, as key=value, the parameters that differ from the mix's defaults and are in no experiment's name otherwise.
+func (p Params) Uncommon() (keys []string) {
+	plain, mix, _ := Params{Mix: p.Mix, Trace: p.Trace}.withDefaults()
+	note := func(key string, v, plain any) {
+		if v != plain {
+			keys = append(keys, fmt.Sprintf("%s=%v", key, v))
+		}
+	}
+	note("skew", p.Skew, 0.0)
+	note("listeners", p.Listeners, plain.Listeners)
+	note("peers", p.Peers, plain.Peers)
+	note("v6", p.V6, plain.V6)
+	note("payload", p.Payload, plain.Payload)
+	note("walkers", p.Walkers, mix.Walkers)
+	if mix.Traced {
+		note("trace", filepath.Base(p.Trace), "")
+	}
+	return keys
+}
 
 // withDefaults checks p and fills in what it leaves open.
 func (p Params) withDefaults() (Params, Mix, error) {

@@ -31,7 +31,7 @@ const first = 1
 //	first ............ rd ........ cpu A .... cpu B ....... wr
 //	 ── may be reused ──│── waits for A ──│── for B ──│
 //
-// Why a reader need not look at wr again after announcing it, as readers of epoch schemes must. Go's
+// Why a reader need not look at wr again after announcing it, as readers of some epoch schemes must. Go's
 // atomics are sequentially consistent: there is one total order < of all of them. Call
 //
 //	U  the writer's unlinking,  A  its Advance (goal g),   U < A
@@ -47,8 +47,8 @@ const first = 1
 // The second case leaves a stale record: S comes after a poll that passed it over, and announces an s below
 // the rd that this poll stored. It is harmless to goals up to rd, as shown, and it holds up goals beyond rd
 // just as an announcement of rd itself would, until its Exit. So it must not pull rd back, and that is why
-// rd only moves forward; FreeBSD, whose 32-bit sequence wraps, has to clamp such a record to rd before it
-// can compare it at all. An answer from rd alone rests on the scan of the poll that stored rd.
+// rd only moves forward; FreeBSD, whose 32-bit sequence wraps, clamps such a record to rd before it compares
+// it, which amounts to the same. An answer from rd alone rests on the scan of the poll that stored rd.
 type gus struct {
 	_     [linePad]byte
 	wr    atomic.Uint64 // written by Advance, read by Enter

@@ -22,75 +22,95 @@ type node struct {
 	goal  Seq
 }
 
-// torture lets readers walk a few shared pointers while a writer replaces, retires and reuses the nodes
-// behind them (after rcutorture_urcu of liburcu). It stops at the first reader that finds a node reused
-// under it. With plain set, nodes have an ordinary field too.
+// A torturer is the state that readers and writers share.
+type torturer struct {
+	d     Domain
+	seed  uint64
+	plain bool // nodes have their ordinary field
+	cells [4]atomic.Pointer[node]
+	stop  atomic.Bool
+}
+
+// torture lets readers walk a few shared pointers while writers replace, retire and reuse the nodes behind them
+// (after rcutorture_urcu of liburcu). It stops at the first reader that finds a node reused under it.
 func torture(d Domain, readers, updates int, seed uint64, plain bool) error {
-	const shared = 4
-	var cells [shared]atomic.Pointer[node]
-	for i := range cells {
-		cells[i].Store(fresh(&node{}, plain))
+	const writers = 2
+	t := &torturer{d: d, seed: seed, plain: plain}
+	for i := range t.cells {
+		t.cells[i].Store(t.fresh(&node{}))
 	}
-	var stop atomic.Bool
 	errs := make([]error, readers)
-	var wg sync.WaitGroup
+	var reading, writing sync.WaitGroup
 	for cpu := range readers {
-		wg.Go(func() {
-			rng := rand.New(rand.NewPCG(seed, uint64(cpu)))
-			for !stop.Load() {
-				if !readSection(d, cpu, &cells[rng.IntN(shared)], rng, plain) {
-					errs[cpu] = fmt.Errorf("cpu %d, seed %d: node reused within a section", cpu, seed)
-					stop.Store(true)
-				}
-			}
-		})
+		reading.Go(func() { errs[cpu] = t.read(cpu) })
 	}
-	rng := rand.New(rand.NewPCG(seed, uint64(readers)))
+	for i := range writers {
+		writing.Go(func() { t.write(updates/writers, rand.New(rand.NewPCG(seed, uint64(readers+i)))) })
+	}
+	writing.Wait()
+	t.stop.Store(true)
+	reading.Wait()
+	return errors.Join(errs...)
+}
+
+// write replaces nodes at random. Each writer reuses what it retired itself, last in first out, so as soon as
+// may be.
+func (t *torturer) write(updates int, rng *rand.Rand) {
 	var retired, free []*node
-	for range updates {
-		if stop.Load() {
-			break
-		}
+	for i := 0; i < updates && !t.stop.Load(); i++ {
 		n := &node{}
-		if len(free) > 0 { // last in, first out: reuse as soon as may be
+		if len(free) > 0 {
 			n, free = free[len(free)-1], free[:len(free)-1]
 		}
-		old := cells[rng.IntN(shared)].Swap(fresh(n, plain))
-		old.goal = d.Advance()
+		old := t.cells[rng.IntN(len(t.cells))].Swap(t.fresh(n))
+		old.goal = t.d.Advance()
 		retired = append(retired, old)
-		for len(retired) > 0 && d.Recycles() && d.Poll(retired[0].goal) {
+		for len(retired) > 0 && t.d.Recycles() && t.d.Poll(retired[0].goal) {
 			n, retired = retired[0], retired[1:]
-			n.live.Store(false) // poison
-			if plain {
-				n.plain = -1
-			}
+			t.poison(n)
 			free = append(free, n)
 		}
 		if rng.IntN(16) == 0 {
 			runtime.Gosched()
 		}
 	}
-	stop.Store(true)
-	wg.Wait()
-	return errors.Join(errs...)
 }
 
-func fresh(n *node, plain bool) *node {
-	if plain {
+func (t *torturer) fresh(n *node) *node {
+	if t.plain {
 		n.plain = 1
 	}
 	n.live.Store(true)
 	return n
 }
 
-// readSection reports whether the node in the cell stayed live throughout a section. A node that is
-// reused at once is live again, so it is looked at often, with yields between.
-func readSection(d Domain, cpu int, cell *atomic.Pointer[node], rng *rand.Rand, plain bool) bool {
-	d.Enter(cpu)
-	defer d.Exit(cpu)
-	n := cell.Load()
+func (t *torturer) poison(n *node) {
+	n.live.Store(false)
+	if t.plain {
+		n.plain = -1
+	}
+}
+
+// read passes through sections until the writers are done or a node was reused within one.
+func (t *torturer) read(cpu int) error {
+	rng := rand.New(rand.NewPCG(t.seed, uint64(cpu)))
+	for !t.stop.Load() {
+		if !t.section(cpu, rng) {
+			t.stop.Store(true)
+			return fmt.Errorf("cpu %d, seed %d: node reused within a section", cpu, t.seed)
+		}
+	}
+	return nil
+}
+
+// section reports whether a node stayed live throughout a section. One that is reused at once is live again,
+// so it is looked at often, with yields between.
+func (t *torturer) section(cpu int, rng *rand.Rand) bool {
+	t.d.Enter(cpu)
+	defer t.d.Exit(cpu)
+	n := t.cells[rng.IntN(len(t.cells))].Load()
 	for range 8 {
-		if !n.live.Load() || plain && n.plain != 1 {
+		if !n.live.Load() || t.plain && n.plain != 1 {
 			return false
 		}
 		if rng.IntN(8) == 0 {

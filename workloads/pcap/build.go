@@ -8,7 +8,7 @@ type builder struct {
 	p    *Packet // the packet at hand
 
 	rcvNxt, sndNxt, una int64
-	acked               int64 // what our host has acknowledged
+	shown               int64 // end of what our host was seen to send
 	beyond              spans // refused, to be repeated
 	established         bool
 	finSent             bool
@@ -114,9 +114,10 @@ func (b *builder) inputSYN(ack int64) {
 
 // inputACK takes a segment of the peer that acknowledges something that our host sends.
 func (b *builder) inputACK(at, ack int64) {
-	if !b.established && (at != 1 || ack != 1) {
+	if !b.established && (at != 1 || ack != 1 || b.p.Flags&FIN != 0) {
 		b.handshake()
 	}
+	b.established = true
 	if ack > b.sndNxt {
 		b.send(ack)
 		b.Moved++
@@ -132,10 +133,6 @@ func (b *builder) inputACK(at, ack int64) {
 	b.segment(flags, at, ack, n)
 	b.acknowledge(at, end, ack)
 	b.receive(at, end)
-	if !b.established { // this was the ACK of the handshake
-		b.established = true
-		b.deliver(b.acked)
-	}
 	b.gone = b.finSent && b.una > b.conn.out.fin && b.conn.peerClosed() && b.rcvNxt > b.conn.in.fin && !b.conn.closedFirst()
 }
 
@@ -236,49 +233,47 @@ func (b *builder) handshake() {
 	b.established = true
 	b.segment(ACK, 1, 1, 0)
 	b.Synthesized++
-	b.deliver(b.acked)
 }
 
 // output takes a packet of our host.
 func (b *builder) output() {
 	c, p := b.conn, b.p
 	switch {
-	case b.gone:
+	case b.gone, p.syn():
+		return
 	case p.Flags&RST != 0:
 		b.user(UserAbort, 0)
 		b.gone = true
-	default:
-		if p.Flags&ACK != 0 {
-			b.acked = max(b.acked, c.in.clip(c.in.pos(p.Ack, b.rcvNxt)))
-		}
-		if !p.syn() {
-			b.outputData()
-		}
+		return
+	}
+	ack := b.rcvNxt
+	if p.Flags&ACK != 0 {
+		ack = c.in.clip(c.in.pos(p.Ack, b.rcvNxt))
+	}
+	if !b.established && (ack > 1 || p.carries()) {
+		b.handshake()
+	}
+	b.deliver(ack)
+	if p.carries() {
+		b.outputText()
 	}
 }
 
-// outputData turns what a segment of ours carries into what our user did. A retransmission is not the
-// user's doing.
-func (b *builder) outputData() {
+// outputText turns the payload and FIN of a packet of ours into what our user did. A retransmission
+// is not the user's doing.
+func (b *builder) outputText() {
 	c, p := b.conn, b.p
-	carries := p.Len > 0 || p.Flags&FIN != 0
-	if !b.established && (b.acked > 1 || carries) {
-		b.handshake()
-	}
-	if b.established {
-		b.deliver(b.acked)
-	}
-	if !carries {
-		return
-	}
 	end := c.out.pos(p.Seq, b.sndNxt) + int64(p.Len)
 	if p.Flags&FIN != 0 && end == c.out.fin {
 		end++
 	}
-	if end = c.out.clip(end); end > b.sndNxt {
-		b.send(end)
-	} else {
+	end = c.out.clip(end)
+	if end <= b.shown {
 		b.Retransmitted++
+	}
+	b.shown = max(b.shown, end)
+	if end > b.sndNxt {
+		b.send(end)
 	}
 }
 

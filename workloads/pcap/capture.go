@@ -50,6 +50,9 @@ type Packet struct {
 // then (RFC 9293, section 3.10.7), and with a RST flag it is a RST.
 func (p *Packet) syn() bool { return p.Flags&(SYN|RST) == SYN }
 
+// carries reports whether p takes up sequence numbers, its SYN aside.
+func (p *Packet) carries() bool { return !p.syn() && (p.Len > 0 || p.Flags&FIN != 0) }
+
 // A Skip counts the records that could not be used for one reason.
 type Skip struct {
 	Reason string

@@ -101,19 +101,18 @@ func (c *conn) add(p *Packet) {
 	c.closed = c.closed || c.state() == Closed
 }
 
-// learn takes the initial sequence numbers and window scales. A SYN of ours may come again with
-// another number before the handshake is over, if our host forgot the first.
+// learn takes the initial sequence numbers and window scales.
 func (c *conn) learn(p *Packet) {
-	mine, other, first := &c.in, &c.out, p.Seq-1
+	mine, other := &c.in, &c.out
 	if p.Src == c.local {
 		mine, other = other, mine
 	}
 	if p.syn() {
-		first = p.Seq
+		mine.learn(p.Seq)
 		mine.scale = p.Scale
-		mine.known = mine.known && (mine == &c.in || c.established)
+	} else {
+		mine.learn(p.Seq - 1)
 	}
-	mine.learn(first)
 	if p.Flags&ACK != 0 {
 		other.learn(p.Ack - 1)
 	}
@@ -156,29 +155,31 @@ func (c *conn) text(p *Packet, at int64) {
 	c.next = c.beyond.reach(c.next)
 }
 
+// fromUs takes a packet of our host. A SYN says nothing beyond what learn has taken: if it
+// acknowledges data that came with the peer's, then so does what follows.
 func (c *conn) fromUs(p *Packet) {
-	if p.Flags&RST != 0 {
+	switch {
+	case p.Flags&RST != 0:
 		c.closed = true
 		return
+	case p.syn():
+		return
 	}
+	ack := c.next
 	if p.Flags&ACK != 0 {
-		ack := c.in.clip(c.in.pos(p.Ack, c.next))
+		ack = c.in.clip(c.in.pos(p.Ack, c.next))
 		c.in.acked = max(c.in.acked, ack)
 		c.next = c.beyond.reach(max(c.next, ack))
-		c.established = c.established || ack > 1 && !p.syn()
 	}
-	if p.syn() || p.Len == 0 && p.Flags&FIN == 0 {
+	c.established = c.established || ack > 1 || p.carries()
+	if !p.carries() {
 		return
 	}
 	end := c.out.pos(p.Seq, c.out.edge()) + int64(p.Len)
 	if p.Flags&FIN != 0 && c.out.fin == 0 && c.out.close(end) {
-		c.finAck = c.next
-		if p.Flags&ACK != 0 {
-			c.finAck = c.in.pos(p.Ack, c.next)
-		}
+		c.finAck = ack
 	}
 	c.out.high = max(c.out.high, c.out.clip(end))
-	c.established = true
 }
 
 // peerClosed reports whether our host has the peer's FIN and all before it.

@@ -90,8 +90,10 @@ func (c *conn) same(p *Packet) bool {
 		return p.Seq == c.in.isn
 	case p.Src == c.remote: // simultaneous open
 		return p.Seq == c.in.isn && p.Ack-1 == c.out.isn
+	case c.out.known && p.Seq != c.out.isn: // our host forgot a half-open connection
+		return false
 	case bare: // simultaneous open
-		return c.state() == SynReceived && (!c.out.known || p.Seq == c.out.isn)
+		return c.state() == SynReceived
 	}
 	return p.Ack-1-c.in.isn <= c.early()
 }

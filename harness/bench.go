@@ -1,0 +1,203 @@
+package harness
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"pcbbench/harness/machine"
+)
+
+// Options are a bench run's.
+type Options struct {
+	Experiments []Experiment
+	Processes   int           // fresh processes, at least 1
+	Rounds      int           // samples of each experiment a process
+	Budget      time.Duration // about how long the whole may take; the measured time of a sample follows from it
+	Measure     time.Duration // the measured time of a sample, if not 0; Budget then means nothing
+	Seed        uint64
+	Dir         string // results folder; the file goes into <Dir>/<machine>/
+	Stderr      io.Writer
+	Command     []string // the command that runs Child
+}
+
+// The measured time of a sample is not chosen outside these limits: a shorter one sees no preemption and few batches,
+// a longer one buys less than another sample does.
+const (
+	minMeasure = 20 * time.Millisecond
+	maxMeasure = 200 * time.Millisecond
+	warmTime   = 5 * time.Millisecond
+)
+
+// ErrInterrupted says that the run was ended from outside; its file is complete up to there.
+var ErrInterrupted = errors.New("interrupted")
+
+// Validate says what is wrong with experiments, before anything is started.
+func Validate(es []Experiment) error {
+	_, _, err := resolveAll(es)
+	return err
+}
+
+// Run measures o.Experiments, which are valid, and returns the file with the results, written as they come.
+func Run(ctx context.Context, o Options) (path string, err error) {
+	facts := machine.Gather()
+	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)})
+	f, err := create(filepath.Join(o.Dir, facts.Slug()), run)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := writeHeader(f, facts.Stable(), run); err != nil {
+		return f.Name(), err
+	}
+	r := &runner{Options: o, out: f, progress: newProgress(o.Stderr)}
+	return f.Name(), r.run(ctx)
+}
+
+// create opens a new file <date>-<commit>.txt in folder.
+func create(folder string, run []machine.KeyValue) (*os.File, error) {
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return nil, fmt.Errorf("results folder: %w", err)
+	}
+	name := time.Now().UTC().Format("20060102T150405")
+	for _, kv := range run {
+		if kv.Key == "commit" {
+			name += "-" + kv.Value[:min(12, len(kv.Value))]
+		}
+	}
+	return os.OpenFile(filepath.Join(folder, name+".txt"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+}
+
+// A runner is a bench run under way.
+type runner struct {
+	Options
+	out      io.Writer
+	progress *progress
+	failed   int // processes that reported failed samples
+}
+
+func (r *runner) run(ctx context.Context) error {
+	measure, err := r.plan(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(r.out, "# %d experiments, %d processes x %d rounds, each sample %v after at least %v of warm-up\n",
+		len(r.Experiments), r.Processes, r.Rounds, measure, warmTime); err != nil {
+		return err
+	}
+	total := len(r.Experiments) * r.Rounds * r.Processes
+	r.progress.start(total)
+	for p := range r.Processes {
+		job := Job{r.Experiments, r.Rounds, Timing{warmTime, measure}, r.Seed + uint64(p)}
+		if err := r.process(ctx, job, r.line); err != nil {
+			return err
+		}
+	}
+	r.progress.finish()
+	if r.failed > 0 {
+		return fmt.Errorf("%d of %d processes had samples that failed their check; the file has no number for them", r.failed, r.Processes)
+	}
+	return nil
+}
+
+// line writes one line of a process's output to the file.
+func (r *runner) line(line []byte) error {
+	if bytes.HasPrefix(line, []byte("Benchmark")) {
+		r.progress.step()
+	}
+	_, err := r.out.Write(line)
+	return err
+}
+
+// plan runs every experiment once, very shortly, to see that all of them work and what a sample costs beside its measured time, and
+// chooses that time so that the whole fits the budget. What does not fit at all loses worker counts.
+func (r *runner) plan(ctx context.Context) (time.Duration, error) {
+	if r.Measure != 0 {
+		return r.Measure, nil
+	}
+	r.progress.say("trying each of %d experiments", len(r.Experiments))
+	start := time.Now()
+	job := Job{r.Experiments, 1, Timing{warmTime, time.Millisecond}, r.Seed}
+	if err := r.process(ctx, job, func([]byte) error { return nil }); err != nil {
+		return 0, err
+	}
+	took := time.Since(start)
+	overhead := took / time.Duration(len(r.Experiments))
+	for {
+		samples := time.Duration(len(r.Experiments) * r.Rounds * r.Processes)
+		measure := (r.Budget-took)/samples - overhead
+		fewer, ok := thin(r.Experiments)
+		if measure >= minMeasure || !ok {
+			return min(max(measure, minMeasure), maxMeasure).Round(time.Millisecond), nil
+		}
+		r.Experiments = fewer
+		r.progress.say("the budget of %v is too small for all worker counts: %d experiments left", r.Budget, len(fewer))
+	}
+}
+
+// process runs job in a process of its own and hands each whole line of its output to take.
+func (r *runner) process(ctx context.Context, job Job, take func([]byte) error) error {
+	input, err := json.Marshal(job)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, r.Command[0], r.Command[1:]...)
+	cmd.Stdin = bytes.NewReader(input)
+	cmd.Stderr = r.progress
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	takeErr := eachLine(out, take)
+	if takeErr != nil {
+		cancel()
+	}
+	err = cmd.Wait()
+	switch {
+	case takeErr != nil:
+		return fmt.Errorf("writing results: %w", takeErr)
+	case context.Cause(ctx) != nil:
+		return ErrInterrupted
+	}
+	return r.verdict(err)
+}
+
+// verdict sorts out how a process ended.
+func (r *runner) verdict(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == ExitFailed {
+		r.failed++
+		return nil
+	}
+	return err
+}
+
+// ExitFailed is the exit status of a process some of whose samples failed their check.
+const ExitFailed = 1
+
+// eachLine calls take for every line with its newline; a last line without one was cut off and is left out.
+func eachLine(r io.Reader, take func([]byte) error) error {
+	br := bufio.NewReader(r)
+	for {
+		line, err := br.ReadBytes('\n')
+		if err != nil {
+			return nil // EOF, or the process is gone
+		}
+		if err := take(line); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"pcbbench/harness"
+	"pcbbench/harness/machine"
+	"pcbbench/workloads"
+)
+
+// bench measures a matrix, prints the table and the sentences.
+func bench(ctx context.Context, args []string, std streams) error {
+	var (
+		m     harness.Matrix
+		o     harness.Options
+		quick bool
+	)
+	fs := newFlagSet("bench", std)
+	matrixFlags(fs, &m)
+	fs.BoolVar(&quick, "quick", false, "a first look in 20 seconds: churn only, the fewest and the most workers")
+	fs.DurationVar(&o.Budget, "budget", 0, "about how long the whole run may take (default 4m30s; with -quick 15s)")
+	fs.DurationVar(&o.Measure, "measure", 0, "measured time of a sample (default: what the budget allows, 20ms to 200ms)")
+	fs.IntVar(&o.Processes, "processes", 5, "fresh processes over which the samples are spread")
+	fs.IntVar(&o.Rounds, "rounds", 2, "samples of each experiment a process")
+	fs.Uint64Var(&o.Seed, "seed", 1, "seed of the workload")
+	fs.StringVar(&o.Dir, "results", "results", "results folder")
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	if o.Processes < 1 || o.Rounds < 1 || o.Budget < 0 || o.Measure < 0 {
+		return errUsage{errors.New("-processes and -rounds must be at least 1, -budget and -measure not negative")}
+	}
+	if m.Params.V6 == 0 {
+		m.Params.V6 = -1 // none; in Params zero stands for the default
+	}
+	facts := machine.Gather()
+	m.CPUs = max(1, len(facts.Topology.Allowed))
+	if m.Params.Trace != "" && len(m.Mixes) == 0 {
+		m.Mixes = []string{"pcap"}
+	}
+	if o.Budget == 0 {
+		o.Budget = 4*time.Minute + 30*time.Second
+	}
+	if quick {
+		m.Quick()
+		if !isSet(fs, "budget") {
+			o.Budget = 15 * time.Second
+		}
+	}
+	o.Experiments = m.Experiments()
+	o.Stderr = std.err
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	o.Command = []string{self, "process"}
+	if err := harness.Validate(o.Experiments); err != nil {
+		return errUsage{err}
+	}
+	path, err := harness.Run(ctx, o)
+	if path != "" {
+		fmt.Fprintf(std.err, "results in %s\n", path)
+		err = errors.Join(err, report(std, path))
+	}
+	return err
+}
+
+// matrixFlags binds m's lists to flags.
+func matrixFlags(fs *flag.FlagSet, m *harness.Matrix) {
+	listFlag(fs, &m.Schemes, "schemes", "schemes, comma separated, with options as in connp:groups=16 (default all)", asString)
+	listFlag(fs, &m.Locks, "locks", "table locks, as in mcs or ticket:spin (default each scheme's own)", asString)
+	listFlag(fs, &m.Dispatches, "dispatch", "dispatch models (default direct)", asString)
+	listFlag(fs, &m.Mixes, "mixes", "mixes (default the main ones)", asString)
+	listFlag(fs, &m.Works, "work", "protocol work a segment under the inpcb lock, in ns (default 500,0)", strconv.Atoi)
+	listFlag(fs, &m.Workers, "workers", "worker counts (default 1,2,4 … up to the CPUs)", atLeast1)
+	listFlag(fs, &m.Conns, "conns", "connections, 10 to 1000000 (default the mix's own)", atLeast1)
+	listFlag(fs, &m.Batches, "batch", "most segments a batch (default 32)", atLeast1)
+	listFlag(fs, &m.Affinities, "affinity", "rss, spray (default rss)", func(s string) (workloads.Affinity, error) { return workloads.Affinity(s), nil })
+	listFlag(fs, &m.Pins, "pin", "cpu: a thread and a CPU a worker; none: goroutines (default cpu)", asString)
+	p := &m.Params
+	fs.Float64Var(&p.Skew, "skew", 0, "Zipf exponent of the connections' popularity")
+	number(fs, &p.Listeners, "listeners", "listening ports (default 1)")
+	number(fs, &p.Peers, "peers", "foreign addresses (default 254)")
+	number(fs, &p.Payload, "payload", "text bytes of a data segment (default the mix's own)")
+	number(fs, &p.Walkers, "walkers", "pcblist walkers beside the workers")
+	fs.Float64Var(&p.V6, "v6", 0.25, "share of IPv6 connections, 0 to 1")
+	fs.StringVar(&p.Trace, "trace", "", "capture to replay: pcap or pcapng (mix pcap)")
+	fs.BoolVar(&m.Force, "force", false, "run more workers than a scheme is correct for")
+}
+
+func asString(s string) (string, error) { return s, nil }
+
+// listFlag makes a flag of comma-separated values.
+func listFlag[T any](fs *flag.FlagSet, p *[]T, name, doc string, parse func(string) (T, error)) {
+	fs.Func(name, doc, func(text string) error {
+		for field := range strings.SplitSeq(text, ",") {
+			v, err := parse(strings.TrimSpace(field))
+			if err != nil {
+				return err
+			}
+			*p = append(*p, v)
+		}
+		return nil
+	})
+}
+
+// atLeast1 reads a number that may be left out but not be given as zero.
+func atLeast1(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err == nil && n < 1 {
+		err = errors.New("want at least 1")
+	}
+	return n, err
+}
+
+func number(fs *flag.FlagSet, p *int, name, doc string) {
+	fs.Func(name, doc, func(text string) (err error) {
+		*p, err = atLeast1(text)
+		return err
+	})
+}
+
+func isSet(fs *flag.FlagSet, name string) (set bool) {
+	fs.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
+}
+
+// process is what bench starts: it measures the job on its standard input.
+func process(_ context.Context, args []string, std streams) error {
+	if err := parse(newFlagSet("process", std), args); err != nil {
+		return err
+	}
+	return harness.Child(std.in, std.out, std.err)
+}

@@ -1,0 +1,100 @@
+// Command pcbbench measures how a TCP connection table behaves under different locking.
+//
+//	pcbbench bench      measure a matrix and write results/<machine>/<date>-<commit>.txt
+//	pcbbench summary F  say in two sentences which scheme won where
+//	pcbbench list       the schemes, locks, mixes and dispatch models
+//
+// Run a subcommand with -h for its flags.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"pcbbench/harness"
+)
+
+// A command is a subcommand.
+type command struct {
+	name, doc string
+	run       func(ctx context.Context, args []string, io streams) error
+}
+
+// streams are a command's standard streams.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func commands() []command {
+	return []command{
+		{"bench", "measure a matrix of experiments", bench},
+		{"summary", "say in two sentences which scheme won where", summary},
+		{"list", "list schemes, locks, mixes and dispatch models", list},
+		{"process", "measure the job on standard input (started by bench)", process},
+	}
+}
+
+// Exit codes.
+const (
+	exitOK          = 0
+	exitFailed      = harness.ExitFailed // something that was asked for went wrong; a sample failed its check
+	exitUsage       = 2                  // bad flags or unusable input
+	exitInterrupted = 130
+)
+
+// errUsage says that the command line was wrong.
+type errUsage struct{ error }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+func run(ctx context.Context, args []string, std streams) int {
+	if len(args) == 0 {
+		usage(std.err)
+		return exitUsage
+	}
+	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		usage(std.out)
+		return exitOK
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return exitCode(c.run(ctx, args[1:], std), std.err)
+		}
+	}
+	fmt.Fprintf(std.err, "pcbbench: unknown command %q\n", args[0])
+	usage(std.err)
+	return exitUsage
+}
+
+func exitCode(err error, w io.Writer) int {
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case errors.Is(err, harness.ErrInterrupted):
+		fmt.Fprintln(w, "pcbbench: interrupted; the results file is complete up to here")
+		return exitInterrupted
+	}
+	fmt.Fprintln(w, "pcbbench:", err)
+	if errors.As(err, new(errUsage)) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage: pcbbench <command> [flags]")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.doc)
+	}
+}

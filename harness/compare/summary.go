@@ -1,0 +1,247 @@
+// Package compare reads results. It knows benchmark text and nothing of the code that wrote it.
+package compare
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/perf/benchfmt"
+	"golang.org/x/perf/benchmath"
+)
+
+// A Table is the time a segment of every variant of a results file, by setting and scheme.
+type Table struct {
+	Rows   []Row
+	values map[string][]string // name key: its values in order of appearance
+}
+
+// A Row is one setting: everything but the scheme.
+type Row struct {
+	keys    map[string]string
+	Samples map[string][]float64 // ns/seg by scheme
+}
+
+// timeUnit is the metric that decides who wins, as benchfmt tidies it.
+const timeUnit = "sec/seg"
+
+// Read reads a results file whole. A line that is not benchmark text is an error with its place.
+func Read(path string) (*Table, error) {
+	t := &Table{values: map[string][]string{}}
+	index := map[string]int{}
+	files := benchfmt.Files{Paths: []string{path}}
+	for files.Scan() {
+		switch rec := files.Result().(type) {
+		case *benchfmt.SyntaxError:
+			return nil, rec
+		case *benchfmt.Result:
+			t.add(rec, index)
+		}
+	}
+	return t, files.Err()
+}
+
+func (t *Table) add(rec *benchfmt.Result, index map[string]int) {
+	v, ok := rec.Value(timeUnit)
+	if !ok {
+		return
+	}
+	keys, scheme, setting := map[string]string{}, "", ""
+	_, parts := rec.Name.Parts()
+	for _, part := range parts {
+		key, val, _ := strings.Cut(strings.TrimPrefix(string(part), "/"), "=")
+		if key == "scheme" {
+			scheme = val
+			continue
+		}
+		if !slices.Contains(t.values[key], val) {
+			t.values[key] = append(t.values[key], val)
+		}
+		keys[key] = val
+		setting += string(part)
+	}
+	i, ok := index[setting]
+	if !ok {
+		i = len(t.Rows)
+		index[setting] = i
+		t.Rows = append(t.Rows, Row{keys: keys, Samples: map[string][]float64{}})
+	}
+	t.Rows[i].Samples[scheme] = append(t.Rows[i].Samples[scheme], v)
+}
+
+// BenchstatArgs are benchstat's arguments for a table with a column for each scheme, in the given order and then by name, and a row
+// for each setting, named by what differs between settings.
+func (t *Table) BenchstatArgs(order []string) []string {
+	var here []string
+	for _, r := range t.Rows {
+		for s := range r.Samples {
+			if !slices.Contains(here, s) {
+				here = append(here, s)
+			}
+		}
+	}
+	slices.SortFunc(here, func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(order, a), rank(order, b)), cmp.Compare(a, b))
+	})
+	for i := range here {
+		here[i] = strconv.Quote(here[i])
+	}
+	rows := "/mix /workers@num"
+	for _, key := range []string{"work", "lock", "dispatch", "conns", "batch", "affinity", "pin"} {
+		if len(t.values[key]) > 1 && !(key == "conns" && t.follows(key, "mix")) {
+			rows += " /" + key
+			if _, err := strconv.Atoi(t.values[key][0]); err == nil {
+				rows += "@num"
+			}
+		}
+	}
+	return []string{"-filter", ".unit:(ns/seg OR p99-ns)", "-col", "/scheme@(" + strings.Join(here, " ") + ")", "-row", rows}
+}
+
+// rank is where a scheme stands in order, its options aside.
+func rank(order []string, scheme string) int {
+	name, _, _ := strings.Cut(scheme, ":")
+	if i := slices.Index(order, name); i >= 0 {
+		return i
+	}
+	return len(order)
+}
+
+// follows reports whether key's value is the same wherever of's is.
+func (t *Table) follows(key, of string) bool {
+	seen := map[string]string{}
+	for _, r := range t.Rows {
+		if v, ok := seen[r.keys[of]]; ok && v != r.keys[key] {
+			return false
+		}
+		seen[r.keys[of]] = r.keys[key]
+	}
+	return true
+}
+
+// Sentences says which scheme won where: one sentence for the fewest workers, one for the most. Controls do not compete. A scheme wins a
+// setting if it is faster than every other with p < 0.05 (Mann-Whitney U test).
+func (t *Table) Sentences(controls []string) string {
+	counts := slices.Clone(t.values["workers"])
+	slices.SortFunc(counts, func(a, b string) int { return cmp.Compare(atoi(a), atoi(b)) })
+	if len(counts) == 0 {
+		return "No result names its number of workers."
+	}
+	first := t.sentence(counts[0], controls)
+	if len(counts) == 1 {
+		return first
+	}
+	return first + "\n" + t.sentence(counts[len(counts)-1], controls)
+}
+
+func atoi(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// A victory is one scheme's in some settings.
+type victory struct {
+	scheme   string
+	settings []string
+	leads    []float64 // over the second, as a share
+}
+
+func (t *Table) sentence(workers string, controls []string) string {
+	var wins []*victory
+	open, rows := 0, 0
+	for _, r := range t.Rows {
+		if r.keys["workers"] != workers {
+			continue
+		}
+		best, second, err := r.winner(controls)
+		if err != nil {
+			continue
+		}
+		rows++
+		if second == "" {
+			open++
+			continue
+		}
+		i := slices.IndexFunc(wins, func(v *victory) bool { return v.scheme == best })
+		if i < 0 {
+			i = len(wins)
+			wins = append(wins, &victory{scheme: best})
+		}
+		wins[i].settings = append(wins[i].settings, r.short())
+		wins[i].leads = append(wins[i].leads, median(r.Samples[second])/median(r.Samples[best])-1)
+	}
+	slices.SortStableFunc(wins, func(a, b *victory) int { return cmp.Compare(len(b.settings), len(a.settings)) })
+	return phrase(workers, rows, open, wins)
+}
+
+func phrase(workers string, rows, open int, wins []*victory) string {
+	noun := "workers"
+	if workers == "1" {
+		noun = "worker"
+	}
+	if rows == 0 {
+		return fmt.Sprintf("With %s %s no two schemes can be compared.", workers, noun)
+	}
+	var parts []string
+	for _, v := range wins {
+		parts = append(parts, fmt.Sprintf("%s won %d of %d settings (%s) by %.0f%% in the median over the next", v.scheme, len(v.settings), rows,
+			strings.Join(v.settings, ", "), 100*median(v.leads)))
+	}
+	if open > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d had no clear winner", open, rows))
+	}
+	return fmt.Sprintf("With %s %s %s.", workers, noun, strings.Join(parts, ", and "))
+}
+
+// short names a setting by mix and work.
+func (r *Row) short() string {
+	if work := r.keys["work"]; work != "" {
+		return r.keys["mix"] + " work=" + work
+	}
+	return r.keys["mix"]
+}
+
+var errAlone = errors.New("fewer than two schemes")
+
+// winner is the scheme with the lowest median and the runner-up; second is "" if the test does not tell them apart.
+func (r *Row) winner(controls []string) (best, second string, err error) {
+	var names []string
+	for s, v := range r.Samples {
+		if !slices.Contains(controls, s) && len(v) > 0 {
+			names = append(names, s)
+		}
+	}
+	if len(names) < 2 {
+		return "", "", errAlone
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(median(r.Samples[a]), median(r.Samples[b])), cmp.Compare(a, b))
+	})
+	for _, other := range names[1:] {
+		if !differ(r.Samples[names[0]], r.Samples[other]) {
+			return names[0], "", nil
+		}
+	}
+	return names[0], names[1], nil
+}
+
+func differ(a, b []float64) bool {
+	th := benchmath.DefaultThresholds
+	c := benchmath.AssumeNothing.Compare(benchmath.NewSample(slices.Clone(a), &th), benchmath.NewSample(slices.Clone(b), &th))
+	return c.P < c.Alpha
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	n := len(v)
+	if n%2 == 1 {
+		return v[n/2]
+	}
+	return (v[n/2-1] + v[n/2]) / 2
+}

@@ -1,0 +1,98 @@
+package harness
+
+import (
+	"fmt"
+	"strings"
+
+	"pcbbench/locks"
+	"pcbbench/pcbinfo"
+	"pcbbench/workloads"
+	"pcbbench/workloads/netisr"
+)
+
+// An Experiment is one variant under one workload: what a benchmark name says.
+type Experiment struct {
+	Scheme   string // as pcbinfo.ParseSpec reads it
+	Lock     string // as locks.ParseSpec reads it; "" or "default": the scheme's own
+	Dispatch string // a netisr model; default direct
+	Workload workloads.Params
+	Work     int    // protocol work a segment under the inpcb lock, in ns
+	Pin      string // PinCPU (default) or PinNone
+	Force    bool   // run more workers than the scheme is correct for
+}
+
+// The ways to place workers. Nothing compares across them: a pinned goroutine that parks takes its thread along.
+const (
+	PinCPU  = "cpu"  // a thread and a CPU of its own for each worker
+	PinNone = "none" // goroutines, placed by the Go scheduler
+)
+
+// DefaultWork is the realistic setting of Work in nanoseconds. Header checks, options, timers and output of a TCP segment cost
+// gVisor's netstack some 1.5 µs for the whole way in and FreeBSD on servers of 2006 about 3 µs with socket and application; a sixth of
+// the latter is what is left under the lock with table and machine taken out. The order of magnitude is what matters: of a
+// lock hold of a few hundred ns, not of none.
+const DefaultWork = 500
+
+const maxWork = 1_000_000
+
+// A variant is an Experiment that has been checked, with its parts looked up.
+type variant struct {
+	Experiment
+	spec  pcbinfo.Spec
+	lock  locks.Spec
+	model netisr.Model
+}
+
+// resolve checks e; the error says what is known.
+func (e Experiment) resolve() (v variant, err error) {
+	if e.Lock == "" {
+		e.Lock = "default"
+	}
+	if e.Dispatch == "" {
+		e.Dispatch = netisr.Models[0].Name
+	}
+	if e.Pin == "" {
+		e.Pin = PinCPU
+	}
+	v.Experiment = e
+	if v.spec, err = pcbinfo.ParseSpec(e.Scheme); err != nil {
+		return v, err
+	}
+	if e.Lock != "default" {
+		if v.lock, err = locks.ParseSpec(e.Lock); err != nil {
+			return v, err
+		}
+		if v.spec.Lock == "" {
+			return v, fmt.Errorf("scheme %s has no table lock, lock=%s means nothing to it", e.Scheme, e.Lock)
+		}
+	}
+	if v.model, err = netisr.Find(e.Dispatch); err != nil {
+		return v, err
+	}
+	if e.Pin != PinCPU && e.Pin != PinNone {
+		return v, fmt.Errorf("unknown pin %q; known: %s, %s", e.Pin, PinCPU, PinNone)
+	}
+	if e.Work < 0 || e.Work > maxWork {
+		return v, fmt.Errorf("work=%d: want 0 to %d ns", e.Work, maxWork)
+	}
+	if v.Workload, err = e.Workload.Check(); err != nil {
+		return v, err
+	}
+	if m := v.spec.Workers; m != 0 && v.Workload.Workers > m && !e.Force {
+		return v, fmt.Errorf("scheme %s is correct for %d worker only, not for %d: refused (-force runs it all the same)",
+			e.Scheme, m, v.Workload.Workers)
+	}
+	return v, nil
+}
+
+// name is the benchmark's name. Keys that most experiments leave alone stand at the end, and only when set.
+func (v *variant) name() string {
+	w := &v.Workload
+	var b strings.Builder
+	fmt.Fprintf(&b, "Input/scheme=%s/lock=%s/dispatch=%s/mix=%s/conns=%d/batch=%d/workers=%d/affinity=%s/pin=%s/work=%d",
+		v.Scheme, v.Lock, v.Dispatch, w.Mix, w.Conns, w.Batch, w.Workers, w.Affinity, v.Pin, v.Work)
+	for _, k := range w.Uncommon() {
+		fmt.Fprintf(&b, "/%s", k)
+	}
+	return b.String()
+}

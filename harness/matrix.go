@@ -1,0 +1,128 @@
+package harness
+
+import (
+	"slices"
+
+	"pcbbench/pcbinfo"
+	"pcbbench/workloads"
+)
+
+// A Matrix is a set of experiments: the product of its lists. An empty list stands for the default named beside it.
+type Matrix struct {
+	Schemes    []string             // all; those that are not correct for a worker count, or have no table lock to vary, sit out
+	Locks      []string             // "default": each scheme's own
+	Dispatches []string             // the first
+	Mixes      []string             // the main ones
+	Works      []int                // DefaultWork and 0: as in a stack, and the locks alone
+	Workers    []int                // 1, 2, 4 … up to CPUs, and CPUs itself
+	Conns      []int                // each mix's own
+	Batches    []int                // 32
+	Affinities []workloads.Affinity // RSS
+	Pins       []string             // PinCPU
+	CPUs       int                  // CPUs that may be used
+	Params     workloads.Params     // what is the same for all
+	Force      bool                 // as in Experiment
+}
+
+// Quick narrows a matrix to a first look: churn with DefaultWork, the fewest and the most workers.
+func (m *Matrix) Quick() {
+	orElse(&m.Mixes, "churn")
+	orElse(&m.Works, DefaultWork)
+	orElse(&m.Workers, 1, m.CPUs)
+	m.Workers = slices.Compact(m.Workers)
+}
+
+func orElse[T any](list *[]T, values ...T) {
+	if len(*list) == 0 {
+		*list = values
+	}
+}
+
+// Experiments lists the matrix. What a scheme named in Schemes cannot do is left in, to be refused by name.
+func (m Matrix) Experiments() (es []Experiment) {
+	named := len(m.Schemes) > 0
+	m.defaults()
+	for _, e := range m.product() {
+		i := slices.IndexFunc(pcbinfo.Schemes, func(s pcbinfo.Scheme) bool { return s.Name == e.Scheme })
+		if named || m.Force || i >= 0 && fits(pcbinfo.Schemes[i], e) {
+			es = append(es, e)
+		}
+	}
+	return es
+}
+
+func fits(s pcbinfo.Scheme, e Experiment) bool {
+	return (s.Workers == 0 || e.Workload.Workers <= s.Workers) && (s.Lock != "" || e.Lock == "default")
+}
+
+func (m *Matrix) defaults() {
+	orElse(&m.Schemes, pcbinfo.Names()...)
+	orElse(&m.Locks, "default")
+	orElse(&m.Dispatches, "")
+	if len(m.Mixes) == 0 {
+		for _, mix := range workloads.Mixes {
+			if mix.Main {
+				m.Mixes = append(m.Mixes, mix.Name)
+			}
+		}
+	}
+	orElse(&m.Works, DefaultWork, 0)
+	orElse(&m.Workers, WorkerCounts(m.CPUs)...)
+	orElse(&m.Conns, 0)
+	orElse(&m.Batches, 0)
+	orElse(&m.Affinities, workloads.RSS)
+	orElse(&m.Pins, PinCPU)
+}
+
+// product multiplies the lists out, one factor at a time.
+func (m *Matrix) product() []Experiment {
+	es := []Experiment{{Force: m.Force, Workload: m.Params}}
+	es = times(es, m.Mixes, func(e *Experiment, v string) { e.Workload.Mix = v })
+	es = times(es, m.Workers, func(e *Experiment, v int) { e.Workload.Workers = v })
+	es = times(es, m.Works, func(e *Experiment, v int) { e.Work = v })
+	es = times(es, m.Conns, func(e *Experiment, v int) { e.Workload.Conns = v })
+	es = times(es, m.Batches, func(e *Experiment, v int) { e.Workload.Batch = v })
+	es = times(es, m.Affinities, func(e *Experiment, v workloads.Affinity) { e.Workload.Affinity = v })
+	es = times(es, m.Pins, func(e *Experiment, v string) { e.Pin = v })
+	es = times(es, m.Dispatches, func(e *Experiment, v string) { e.Dispatch = v })
+	es = times(es, m.Locks, func(e *Experiment, v string) { e.Lock = v })
+	return times(es, m.Schemes, func(e *Experiment, v string) { e.Scheme = v })
+}
+
+func times[T any](es []Experiment, values []T, set func(*Experiment, T)) (out []Experiment) {
+	for _, e := range es {
+		for _, v := range values {
+			set(&e, v)
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// WorkerCounts are 1, 2, 4 … up to cpus, and cpus itself.
+func WorkerCounts(cpus int) (ns []int) {
+	for n := 1; n < cpus; n *= 2 {
+		ns = append(ns, n)
+	}
+	return append(ns, cpus)
+}
+
+// thin leaves out every second worker count between the fewest and the most; ok is false if none lies between.
+func thin(es []Experiment) (fewer []Experiment, ok bool) {
+	var counts []int
+	for _, e := range es {
+		counts = append(counts, e.Workload.Workers)
+	}
+	slices.Sort(counts)
+	counts = slices.Compact(counts)
+	var out []int
+	for i := 1; i < len(counts)-1; i += 2 {
+		out = append(out, counts[i])
+	}
+	for _, e := range es {
+		if !slices.Contains(out, e.Workload.Workers) {
+			fewer = append(fewer, e)
+		}
+	}
+	return fewer, len(out) > 0
+}

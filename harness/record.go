@@ -1,0 +1,151 @@
+package harness
+
+import (
+	"fmt"
+	"io"
+
+	"golang.org/x/perf/benchfmt"
+
+	"pcbbench/harness/machine"
+	"pcbbench/pcbinfo"
+)
+
+// A unit is a metric's name and what benchstat should know of it.
+type unit struct{ name, better, assume, doc string }
+
+// Units are the metrics of every result, in the order in which they stand on its line.
+var Units = []unit{
+	{"ns/seg", "lower", "", "wall time a segment, all workers together"},
+	{"segs/s", "higher", "", "segments a second, all workers together"},
+	{"p50-ns", "lower", "", "batch latency: median"},
+	{"p99-ns", "lower", "", "batch latency: 99th percentile"},
+	{"p99.9-ns", "lower", "", "batch latency: 99.9th percentile"},
+	{"max-ns", "lower", "", "batch latency: the longest"},
+	{"fairness", "higher", "", "Jain's index over the workers' segments, 1/workers to 1"},
+	{"allocs/seg", "lower", "exact", "heap allocations a segment"},
+	{"segs/batch", "higher", "", "segments in a batch: below batch= where connections are few"},
+	{"B/conn", "lower", "", "heap bytes a connection, table and half-open cache included"},
+	{"waiting", "lower", "", "share of time spent keeping the order of sprayed connections"},
+	{"walks/s", "higher", "", "pcblist walks a second"},
+	{"walk-ns", "lower", "", "mean time of a walk"},
+	{"pingpong-ns", "", "", "one-way time of a cache line between the first two workers' CPUs"},
+	{"pingpong-class", "", "", "where these CPUs were: 1 near, 2 far, 3 moved meanwhile"},
+	{"rundelay-ns", "", "", "time our threads waited for a CPU"},
+	{"steal-ns", "", "", "time the hypervisor ran somebody else"},
+	{"foreign-ns", "", "", "CPU time of other processes"},
+	{"disturbed", "", "", "1: one of the three above was over its limit"},
+}
+
+// writeUnits writes the metadata of Units.
+func writeUnits(w io.Writer) error {
+	for _, u := range Units {
+		line := ""
+		if u.better != "" {
+			line += " better=" + u.better
+		}
+		if u.assume != "" {
+			line += " assume=" + u.assume
+		}
+		if line == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "Unit %s%s\n", u.name, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// values puts s into benchmark values. What was not measured is left out rather than zero.
+func (s *Sample) values(clock *machine.Clock) (vs []benchfmt.Value) {
+	put := func(unit string, v float64) { vs = append(vs, benchfmt.Value{Value: v, Unit: unit}) }
+	quantile := func(q float64) float64 { return clock.NS(s.Latency.ValueAtQuantile(q)) }
+	put("ns/seg", s.NSPerSeg)
+	put("segs/s", 1e9/s.NSPerSeg)
+	put("p50-ns", quantile(50))
+	put("p99-ns", quantile(99))
+	put("p99.9-ns", quantile(99.9))
+	put("max-ns", clock.NS(s.Latency.Max()))
+	put("fairness", s.Fairness)
+	put("allocs/seg", s.Allocs)
+	put("segs/batch", s.SegsBatch)
+	put("B/conn", s.BytesConn)
+	if s.Waiting > 0 {
+		put("waiting", s.Waiting)
+	}
+	if s.Walks > 0 {
+		put("walks/s", float64(s.Walks)/s.Wall.Seconds())
+		put("walk-ns", float64(s.WalkTime)/float64(s.Walks))
+	}
+	if s.Class != "" {
+		put("pingpong-ns", (s.OneWay[0]+s.OneWay[1])/2)
+		put("pingpong-class", classCode[s.Class])
+	}
+	s.noise(put)
+	s.counts(put)
+	return vs
+}
+
+var classCode = map[machine.Class]float64{machine.Near: 1, machine.Far: 2, machine.Moved: 3}
+
+func (s *Sample) noise(put func(string, float64)) {
+	known := func(unit string, c machine.Count) {
+		if c.Known {
+			put(unit, float64(c.N))
+		}
+	}
+	known("rundelay-ns", s.Noise.RunDelay)
+	known("steal-ns", s.Noise.Steal)
+	known("foreign-ns", s.Noise.Foreign)
+	disturbed := 0.0
+	if s.Disturbed != "" {
+		disturbed = 1
+	}
+	put("disturbed", disturbed)
+}
+
+// counts are the scheme's own counters and those of the whole table, a segment taken in since the table was made.
+func (s *Sample) counts(put func(string, float64)) {
+	total := float64(max(1, s.Stats.Segments()))
+	for _, c := range s.Counters {
+		if c.Gauge {
+			put(c.Name, float64(c.Value))
+		} else {
+			put(c.Name+"/seg", float64(c.Value)/total)
+		}
+	}
+	for _, c := range []pcbinfo.Counter{
+		{Name: "drops", Value: s.Stats.Drops()},
+		{Name: "evicted", Value: s.Stats.Evicted},
+		{Name: "timewait-reused", Value: s.Stats.Reused},
+		{Name: "timewait-expired", Value: s.Stats.Expired},
+	} {
+		if c.Value > 0 {
+			put(c.Name+"/seg", float64(c.Value)/total)
+		}
+	}
+}
+
+// writeHeader writes the facts: the machine's stay for all results, the run's are unset again, so that files of two runs compare.
+func writeHeader(w io.Writer, stable, run []machine.KeyValue) error {
+	var err error
+	line := func(format string, args ...any) {
+		if err == nil {
+			_, err = fmt.Fprintf(w, format+"\n", args...)
+		}
+	}
+	for _, kv := range stable {
+		line("%s: %s", kv.Key, kv.Value)
+	}
+	for _, kv := range run {
+		line("%s: %s", kv.Key, kv.Value)
+	}
+	line("# The facts of this run end here: unset, so that benchstat lines up runs that differ only in them.")
+	for _, kv := range run {
+		line("%s:", kv.Key)
+	}
+	if err != nil {
+		return err
+	}
+	return writeUnits(w)
+}
