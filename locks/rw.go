@@ -1,8 +1,8 @@
 // rw.go: a compact shared/exclusive lock that can upgrade and downgrade. After FreeBSD's rwlock(9), as the
-// inpcb and pcbinfo locks of FreeBSD 8 to 14 use it: all state in one word, one CAS a reader. Costs two RMWs
-// uncontended; many readers still share that word, so short read sections scale no better than under a
-// mutex. A woken writer that has no CPU keeps readers out meanwhile. Holds: while anybody waits, the lock is
-// held, or an Unlock is about to look for waiters, or a woken writer is on its way.
+// inpcb and pcbinfo locks of FreeBSD 8 to 14 use it: all state in one word, one CAS a reader; who is woken
+// competes again, so that the lock is never owned by a sleeper. Costs two RMWs uncontended; many readers still
+// share that word, so short read sections scale no better than under a mutex. Holds: while anybody waits, the
+// lock is held, or an Unlock is about to look for waiters, or a woken writer is on its way.
 
 package locks
 
@@ -12,41 +12,44 @@ import (
 	"pcbbench/locks/probe"
 )
 
-// The word of an RW: two flags and three counts of 20 bits.
+// The word of an RW: three flags and three counts of 20 bits.
 const (
 	rwWriter     = 1       // held exclusively
 	rwWoken      = 1 << 1  // a woken writer is on its way
-	rwReader     = 1 << 2  // number of shared holds
-	rwWaitWriter = 1 << 22 // number of writers registered and not yet woken
-	rwWaitReader = 1 << 42 // number of readers registered
+	rwEager      = 1 << 2  // a woken writer has arrived and spins
+	rwReader     = 1 << 3  // number of shared holds
+	rwWaitWriter = 1 << 23 // number of writers registered and not yet woken
+	rwWaitReader = 1 << 43 // number of readers registered and not yet woken
 
 	rwReaders     = rwWaitWriter - rwReader
 	rwWaitWriters = rwWaitReader - rwWaitWriter
 	rwHeld        = rwWriter | rwReaders
-	// rwBlocked keeps new readers out: a writer that holds the lock, waits, or was woken. So readers that
-	// come and go without a gap cannot starve a writer.
-	rwBlocked = rwWriter | rwWoken | rwWaitWriters
+	// rwBlocked keeps new readers out: a writer that holds the lock, waits, or spins after waiting. So readers
+	// that come and go without a gap cannot starve a writer. A woken writer that has no CPU yet does not count:
+	// kept out for as long as a wake-up takes, readers would soon all be asleep.
+	rwBlocked = rwWriter | rwEager | rwWaitWriters
+	// rwComing says that some writer will have the lock and let go of it after us.
+	rwComing = rwWoken | rwEager
 )
 
 // An RW is a shared/exclusive lock of 16 bytes for up to a million holders and waiters. The zero RW is
 // unlocked. It is small enough to embed in what it protects, and must not be copied. A goroutine must not
 // take it shared twice: a writer that waits between the two would stop the second and wait for the first.
 //
-// Who waits for whom: a writer that lets go admits all waiting readers at once, if any; the last of these
-// wakes one waiting writer, which competes with newly arriving writers but not with readers. So readers and
-// writers take turns.
+// Who wakes whom: a writer that lets go wakes all registered readers and one writer; the last reader wakes one
+// writer. All of them compete.
 //
 // No wake-up is lost. Both kinds of waiters register by a CAS that also finds the lock held or blocked, so
 // the one who lets go later sees them in the value its Add returns, and looks after them in wake. There it
 // leaves them alone only if somebody else has to look after them: a new writer, when it lets go; remaining
-// readers, the last of them; a woken writer, when it has had the lock. Waiting readers without any of
-// these are left only by an Unlock or Downgrade that is in its own wake. Semaphores count posts, so a
-// waiter may be woken before it sleeps.
+// readers, the last of them; a woken writer, when it has had the lock, or when it registers again, which
+// it does only while the lock is held. A reader that registered behind a waiting writer is looked after by
+// that writer. Semaphores count posts, so a waiter may be woken before it sleeps.
 type RW struct {
 	_          noCopy
 	word       uint64
-	writerSema uint32 // posted to writers, which then compete
-	readerSema uint32 // posted to readers that were counted as holders before
+	writerSema uint32
+	readerSema uint32
 }
 
 func newRW(Policy) Lock { return Place[RW]() }
@@ -103,7 +106,7 @@ func (l *RW) TryRLock(*Node) bool {
 // RUnlock ends a shared hold. It panics if there is none.
 func (l *RW) RUnlock(*Node) {
 	probe.RMW(&l.word)
-	if word := atomic.AddUint64(&l.word, ^uint64(rwReader-1)); word > rwReaders|rwWoken {
+	if word := atomic.AddUint64(&l.word, ^uint64(rwReader-1)); word > rwReaders|rwComing {
 		l.runlockSlow(word)
 	}
 }
@@ -147,23 +150,24 @@ func (l *RW) cas(old, new uint64) bool {
 }
 
 func (l *RW) lockSlow() {
-	woken := uint64(0) // rwWoken if we hold that bit
+	mine := uint64(0) // rwWoken or rwEager, if we hold that bit
 	spin := newSpin(SpinPark)
 	for {
 		old := l.load()
-		if old&rwHeld == 0 {
-			if l.cas(old, (old|rwWriter)&^woken) {
+		switch {
+		case old&rwHeld == 0:
+			if l.cas(old, (old|rwWriter)&^mine) {
 				return
 			}
 			spin.renew() // it was free and is another's now
-			continue
-		}
-		if spin.once() {
-			continue
-		}
-		if l.cas(old, (old+rwWaitWriter)&^woken) {
+		case mine == rwWoken:
+			if l.cas(old, old&^rwWoken|rwEager) {
+				mine = rwEager
+			}
+		case spin.once():
+		case l.cas(old, (old+rwWaitWriter)&^mine):
 			park(&l.writerSema)
-			woken = rwWoken
+			mine = rwWoken
 			spin = newSpin(SpinPark)
 		}
 	}
@@ -173,23 +177,16 @@ func (l *RW) rlockSlow() {
 	spin := newSpin(SpinPark)
 	for {
 		old := l.load()
-		if old&rwBlocked == 0 {
+		switch {
+		case old&rwBlocked == 0:
 			if l.cas(old, old+rwReader) {
 				return
 			}
 			spin.renew()
-			continue
-		}
-		if spin.once() {
-			continue
-		}
-		if l.cas(old, old+rwWaitReader) {
+		case spin.once():
+		case l.cas(old, old+rwWaitReader):
 			park(&l.readerSema)
-			// Admitted: we hold the lock. This load orders us after the CAS in wake that counted us.
-			if l.load()&rwReaders == 0 {
-				panic("locks: reader of an RW admitted without a hold")
-			}
-			return
+			spin = newSpin(SpinPark)
 		}
 	}
 }
@@ -214,25 +211,28 @@ func (l *RW) runlockSlow(word uint64) {
 	l.wake(word, false)
 }
 
-// wake looks after waiters once a hold has ended. A writer (toReaders) admits all waiting readers, by counting
-// them as holders and posting to each; the last reader wakes a writer.
-func (l *RW) wake(word uint64, toReaders bool) {
+// wake looks after waiters once a hold has ended: readers, if it was a writer's, and one writer if the lock is free.
+func (l *RW) wake(word uint64, writerLeft bool) {
 	for word&rwWriter == 0 {
-		readers := word / rwWaitReader
-		switch {
-		case toReaders && readers != 0:
-			if l.cas(word, word-readers*(rwWaitReader-rwReader)) {
-				for range readers {
-					unpark(&l.readerSema)
-				}
-				return
-			}
-		case word&(rwReaders|rwWoken) == 0 && word&rwWaitWriters != 0:
-			if l.cas(word, word-rwWaitWriter|rwWoken) {
+		next, readers := word, uint64(0)
+		if writerLeft {
+			readers = word / rwWaitReader
+			next -= readers * rwWaitReader
+		}
+		writer := word&(rwReaders|rwComing) == 0 && word&rwWaitWriters != 0
+		if writer {
+			next = next - rwWaitWriter | rwWoken
+		}
+		if next == word {
+			return
+		}
+		if l.cas(word, next) {
+			if writer {
 				unpark(&l.writerSema)
-				return
 			}
-		default:
+			for range readers {
+				unpark(&l.readerSema)
+			}
 			return
 		}
 		word = l.load()

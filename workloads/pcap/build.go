@@ -102,6 +102,7 @@ func (b *builder) inputSYN(ack int64) {
 	switch {
 	case b.gone:
 		b.Stale++ // it would open a connection that never was
+		b.Segments--
 	case b.p.Flags&ACK != 0 && ack >= 1:
 		b.inputACK(1, ack)
 	default:

@@ -187,7 +187,10 @@ func TestFlowsRandom(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for n := range 20000 {
 		c := Capture{Packets: randomPackets(r)}
-		flows, _ := c.Flows()
+		flows, s := c.Flows()
+		if s.Segments+s.Stale != len(c.Packets) {
+			t.Errorf("%d packets, but %d segments and %d stale", len(c.Packets), s.Segments, s.Stale)
+		}
 		if checkReplay(t, flows); t.Failed() {
 			t.Logf("capture %d", n)
 			for _, p := range c.Packets {

@@ -1,0 +1,19 @@
+// Package pcbtest checks that every scheme of package pcbinfo is the same connection table: one driver for all of them, for
+// tests and for long runs.
+//
+// Three checks, in the order in which to use them on a new scheme. Conform plays a random history on a scheme and on the
+// Reference, one operation at a time, and compares every answer. ConformParallel does so with workers that run at once, on
+// connections of their own. Torture lets workers fight over the same connections, where only some answers are certain, and checks those.
+//
+// All choices follow from Config.Seed but for the scheduler's, and every error names the seed. Build with the tag torture to disturb
+// the schedule at the points where shared memory is touched (package locks/probe).
+package pcbtest
+
+import "pcbbench/pcbinfo"
+
+// Config says on what table, and for how long. CPUs of the table's Config is the number of workers.
+type Config struct {
+	Table pcbinfo.Config
+	Steps int    // operations of each worker
+	Seed  uint64 // of the history, and of the table's hashes
+}
