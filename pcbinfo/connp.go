@@ -144,7 +144,11 @@ func (c *connpCPU) close(tb *table, inp *Inpcb) {
 func (c *connpCPU) Send(inc ConnInfo, n int) error {
 	g, i := c.enter(&inc)
 	defer c.leave(i)
-	inp := g.tb.lookupUser(&inc)
+	tb := &g.tb
+	if inc.Fport == 0 {
+		tb = &c.in.wild // read under any group's lock, as a listener refuses unchanged
+	}
+	inp := tb.lookupUser(&inc)
 	if inp == nil {
 		return ErrNotFound
 	}

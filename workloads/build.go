@@ -15,6 +15,8 @@ type builder struct {
 	chunks []chunk
 	steps  []step
 	ops    []op
+	replay bool     // a capture is replayed: see Workload
+	ports  []uint16 // to listen on, if not the default ones
 }
 
 const (
@@ -43,7 +45,7 @@ func Build(p Params) (*Workload, error) {
 // A Batch is what one dispatch takes: segments, then our users' requests.
 type Batch struct {
 	Segs  []*pcbinfo.Segment
-	ops   []*op
+	ops   []op
 	first int // index of Segs[0] in the ring
 	phase int
 }
@@ -53,6 +55,7 @@ type Ring struct {
 	segs    []pcbinfo.Segment
 	ptrs    []*pcbinfo.Segment
 	steps   []advance
+	ops     []op
 	batches []Batch
 	plan    [pcbinfo.NumOutcomes]uint64 // what a lap's segments must come to
 }
@@ -61,12 +64,14 @@ type Ring struct {
 type advance struct{ seq, ack uint32 }
 
 func (b *builder) assemble() *Workload {
-	w := &Workload{Params: b.p, lap: b.lap, flows: b.flows, chunks: b.chunks, ops: b.ops}
+	w := &Workload{Params: b.p, lap: b.lap, flows: b.flows, chunks: b.chunks, ops: b.ops, replay: b.replay, ports: b.ports}
 	if b.p.Affinity == Spray {
 		b.spray()
 	}
 	for _, f := range b.flows {
-		b.boundary(f)
+		if !b.replay {
+			b.boundary(f)
+		}
 	}
 	w.segOf = make([]*pcbinfo.Segment, len(b.steps))
 	for worker, order := range b.byTime() {
@@ -101,11 +106,12 @@ func (b *builder) byTime() [][]int32 {
 
 // ring copies a worker's segments into one array and cuts it into batches.
 func (b *builder) ring(worker int, order []int32, segOf []*pcbinfo.Segment) *Ring {
-	n := 0
+	n, ops := 0, 0
 	for _, i := range order {
 		n += int(b.chunks[i].lastStep - b.chunks[i].firstStep)
+		ops += int(b.chunks[i].lastOp - b.chunks[i].firstOp)
 	}
-	r := &Ring{segs: make([]pcbinfo.Segment, 0, n), ptrs: make([]*pcbinfo.Segment, n), steps: make([]advance, 0, n)}
+	r := &Ring{segs: make([]pcbinfo.Segment, 0, n), ptrs: make([]*pcbinfo.Segment, n), steps: make([]advance, 0, n), ops: make([]op, 0, ops)}
 	cut := cutter{r: r, b: b, asked: map[*flow]int{}}
 	for _, i := range order {
 		cut.chunk(&b.chunks[i], segOf)
@@ -119,8 +125,8 @@ func (b *builder) ring(worker int, order []int32, segOf []*pcbinfo.Segment) *Rin
 type cutter struct {
 	b     *builder
 	r     *Ring
-	first int // of the batch in the making
-	ops   []*op
+	first int // segment of the batch in the making
+	op    int // its first request
 	phase int
 	asked map[*flow]int // the last batch with a request of that flow's
 }
@@ -145,21 +151,27 @@ func (k *cutter) chunk(c *chunk, segOf []*pcbinfo.Segment) {
 		r.ptrs[len(r.segs)-1] = seg
 		segOf[s] = seg
 		r.steps = append(r.steps, advance{c.flow.seqStep, c.flow.ackStep})
-		r.plan[step.out]++
+		if step.out < pcbinfo.NumOutcomes {
+			r.plan[step.out]++
+		}
 	}
 	for o := c.firstOp; o < c.lastOp; o++ {
-		k.ops = append(k.ops, &k.b.ops[o])
+		op := k.b.ops[o]
+		if op.kind != opConnect && c.firstStep < c.lastStep {
+			op.inc = &segOf[c.lastStep-1].Inc
+		}
+		r.ops = append(r.ops, op)
 		k.asked[c.flow] = len(r.batches)
 	}
 }
 
 func (k *cutter) flush() {
 	r := k.r
-	if k.first == len(r.segs) && len(k.ops) == 0 {
+	if k.first == len(r.segs) && k.op == len(r.ops) {
 		return
 	}
-	r.batches = append(r.batches, Batch{Segs: r.ptrs[k.first:len(r.segs):len(r.segs)], ops: k.ops, first: k.first, phase: k.phase})
-	k.first, k.ops = len(r.segs), nil
+	r.batches = append(r.batches, Batch{Segs: r.ptrs[k.first:len(r.segs)], ops: r.ops[k.op:], first: k.first, phase: k.phase})
+	k.first, k.op = len(r.segs), len(r.ops)
 }
 
 // patch tells each connect which segments wait for its answer: those of its flow up to the next connect.
@@ -168,15 +180,15 @@ func (b *builder) patch(segOf []*pcbinfo.Segment) {
 		if !f.outbound {
 			continue
 		}
-		var connect *op
+		var next *answers
 		for i := f.firstChunk; i < f.lastChunk; i++ {
 			c := &b.chunks[i]
 			for s := c.firstStep; s < c.lastStep; s++ {
-				connect.patches = append(connect.patches, patch{segOf[s], segOf[s].Ack})
+				next.patches = append(next.patches, patch{segOf[s], segOf[s].Ack})
 			}
 			for o := c.firstOp; o < c.lastOp; o++ {
 				if b.ops[o].kind == opConnect {
-					connect = &b.ops[o]
+					next = b.ops[o].answers
 				}
 			}
 		}
@@ -209,7 +221,7 @@ func (b *builder) spray() {
 	phase := func(c *chunk) int { return int(c.at) * phases / b.lap }
 	for _, f := range b.flows {
 		chunks := b.chunks[f.firstChunk:f.lastChunk]
-		if len(chunks) == 0 {
+		if len(chunks) == 0 || f.fixed {
 			continue
 		}
 		worker := b.rng.IntN(b.p.Workers)

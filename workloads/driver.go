@@ -42,7 +42,7 @@ func (w *Workload) Drivers(in pcbinfo.Info, model netisr.Model) []*Driver {
 	ds := make([]*Driver, w.Workers)
 	for i, r := range w.Rings {
 		tick := max(1, len(r.batches)/ticksPerLap)
-		ds[i] = &Driver{ring: r, cpu: in.CPU(i), port: ports[i], timer: i == 0, tick: tick, until: tick}
+		ds[i] = &Driver{ring: r, cpu: in.CPU(i), port: ports[i], timer: i == 0 && !w.replay, tick: tick, until: tick}
 		if len(r.batches) == 0 {
 			ds[i].current.Store(math.MaxUint64)
 		}
@@ -87,8 +87,8 @@ func (d *Driver) Next() int {
 		d.ring.renew(b)
 	}
 	d.port.Dispatch(b.Segs)
-	for _, o := range b.ops {
-		if err := o.do(d.cpu); err != nil {
+	for i := range b.ops {
+		if err := b.ops[i].do(d.cpu); err != nil {
 			d.refused++
 			d.err = err
 		}
@@ -106,10 +106,11 @@ func (d *Driver) Next() int {
 
 // renew moves a batch on by one lap.
 func (r *Ring) renew(b *Batch) {
-	steps := r.steps[b.first : b.first+len(b.Segs)]
-	for i, seg := range b.Segs {
-		seg.Seq += steps[i].seq
-		seg.Ack += steps[i].ack
+	segs := r.segs[b.first:][:len(b.Segs)]
+	steps := r.steps[b.first:][:len(segs)]
+	for i := range segs {
+		segs[i].Seq += steps[i].seq
+		segs[i].Ack += steps[i].ack
 	}
 }
 

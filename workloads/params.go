@@ -91,6 +91,13 @@ func (p Params) withDefaults() (Params, Mix, error) {
 	if p.Affinity == "" {
 		p.Affinity = RSS
 	}
+	if mix.Traced && p.Trace != "" {
+		t, err := openTrace(p.Trace)
+		if err != nil {
+			return p, mix, err
+		}
+		p.Conns = len(t.flows)
+	}
 	return p, mix, p.check(mix)
 }
 
@@ -127,7 +134,7 @@ func (p Params) check(mix Mix) error {
 		return fmt.Errorf("skew=%v: mix %s has no popularity to skew, each connection does the same", p.Skew, mix.Name)
 	case !(p.V6 <= 1):
 		return fmt.Errorf("v6=%v: want a share from 0 to 1", p.V6)
-	case p.Conns > p.Peers*portsPerPeer*p.Listeners:
+	case !mix.Traced && p.Conns > p.Peers*portsPerPeer*p.Listeners:
 		return fmt.Errorf("conns=%d: %d peers × %d ports × %d listeners give only %d connections",
 			p.Conns, p.Peers, portsPerPeer, p.Listeners, p.Peers*portsPerPeer*p.Listeners)
 	case mix.Traced && p.Trace == "":

@@ -20,11 +20,14 @@ const (
 
 // An op is a user request that follows the segments of its chunk.
 type op struct {
-	flow    *flow
+	inc     *pcbinfo.ConnInfo // in the ring the key of a segment just sent, which is in the cache
+	answers *answers          // opConnect
+	n       int32             // opSend: bytes
 	kind    opKind
-	n       int     // opSend: bytes
-	patches []patch // opConnect: what its answer is written into
 }
+
+// answers are the segments that wait for what a connect returns.
+type answers struct{ patches []patch }
 
 // A patch is a segment of a connection that we open: its port and numbers are known when Connect has answered.
 type patch struct {
@@ -58,12 +61,14 @@ type flow struct {
 	firstChunk int // of the builder's, in script order
 	lastChunk  int // exclusive
 	// What Check expects at the end of a lap; state Closed: not in the table, or in TIME-WAIT.
-	state pcbinfo.State
-	rcv   uint32 // rcv_nxt at the end of lap 0
+	state    pcbinfo.State
+	rcv      uint32 // rcv_nxt at the end of lap 0
+	replaced bool   // another flow of the same four-tuple comes after it
+	fixed    bool   // shares its four-tuple with another flow: both stay with one worker
 }
 
-// window is every peer's receive window: large enough that no Send waits for it.
-const window = 1 << 20
+// window is every peer's receive window, the largest there is (RFC 7323 2.3): no Send waits for it.
+const window = 1<<30 - 1
 
 // A peer writes a flow's script from the far end's point of view.
 type peer struct {
@@ -141,7 +146,11 @@ func (p *peer) segment(flags uint8, n int, out pcbinfo.Outcome) {
 // request makes our user ask for something.
 func (p *peer) request(kind opKind, n int) {
 	c := p.chunk()
-	p.b.ops = append(p.b.ops, op{flow: p.f, kind: kind, n: n})
+	o := op{inc: &p.f.inc, kind: kind, n: int32(n)}
+	if kind == opConnect {
+		o.answers = new(answers)
+	}
+	p.b.ops = append(p.b.ops, o)
 	p.mark(c)
 }
 

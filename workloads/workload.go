@@ -11,7 +11,6 @@ import (
 type Workload struct {
 	Params
 	Rings  []*Ring // one a worker; a worker may have none of the traffic
-	Report string  // what a mix has to say of itself, "" for most
 	lap    int
 	flows  []*flow
 	opened pcbinfo.Stats // the table's counts when Open was done
@@ -19,8 +18,9 @@ type Workload struct {
 	chunks []chunk
 	ops    []op
 	segOf  []*pcbinfo.Segment
-	// ports are the local ports to listen on, where they are not the default ones.
-	ports []uint16
+	ports  []uint16 // to listen on, if not the default ones
+	// In a replay nobody knows in advance what becomes of each segment, only where each connection ends; and TIME-WAIT does not expire.
+	replay bool
 }
 
 // Segments is how many segments a lap has, over all workers.
@@ -112,13 +112,16 @@ func (o *opener) head(f *flow) {
 
 // do asks for what the op says.
 func (o *op) do(cpu pcbinfo.CPU) error {
-	switch inc := &o.flow.inc; o.kind {
+	switch o.kind {
 	case opSend:
-		return cpu.Send(*inc, o.n)
+		return cpu.Send(*o.inc, int(o.n))
 	case opClose:
-		return cpu.Close(*inc)
-	case opAbort:
-		return cpu.Abort(*inc)
+		return cpu.Close(*o.inc)
+	case opAbort: // of what may be gone already
+		if err := cpu.Abort(*o.inc); err != pcbinfo.ErrNotFound {
+			return err
+		}
+		return nil
 	default:
 		return o.connect(cpu)
 	}
@@ -126,11 +129,10 @@ func (o *op) do(cpu pcbinfo.CPU) error {
 
 // connect opens the connection and writes its port and our initial number into the segments that will answer.
 func (o *op) connect(cpu pcbinfo.CPU) error {
-	inc := &o.flow.inc
-	inc.Lport = 0
-	iss, err := cpu.Connect(inc)
-	for _, p := range o.patches {
-		p.seg.Inc.Lport = inc.Lport
+	o.inc.Lport = 0
+	iss, err := cpu.Connect(o.inc)
+	for _, p := range o.answers.patches {
+		p.seg.Inc.Lport = o.inc.Lport
 		p.seg.Ack = iss + p.ack
 	}
 	return err

@@ -61,8 +61,9 @@ func play(t *testing.T, scheme string, p Params, laps uint64) (pcbinfo.Info, []*
 // each connection is where it should be.
 func TestEveryMixOnEveryScheme(t *testing.T) {
 	for _, mix := range Mixes {
+		trace := ""
 		if mix.Traced {
-			continue
+			trace = "testdata/http.pcap"
 		}
 		for _, s := range pcbinfo.Schemes {
 			for _, c := range []struct {
@@ -73,7 +74,7 @@ func TestEveryMixOnEveryScheme(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s/%s/%d/%s", mix.Name, s.Name, c.workers, c.aff), func(t *testing.T) {
-					play(t, s.Name, Params{Mix: mix.Name, Workers: c.workers, Affinity: c.aff, Conns: min(mix.Conns, 1500), Seed: 7}, 3)
+					play(t, s.Name, Params{Mix: mix.Name, Workers: c.workers, Affinity: c.aff, Conns: min(mix.Conns, 1500), Seed: 7, Trace: trace}, 3)
 				})
 			}
 		}

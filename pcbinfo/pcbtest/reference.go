@@ -93,3 +93,17 @@ func (r *Reference) listener(inc *pcbinfo.ConnInfo) *conn {
 func (r *Reference) portFree(inc *pcbinfo.ConnInfo) bool {
 	return r.first <= inc.Lport && inc.Lport <= r.last && r.conns[*inc] == nil && r.listener(inc) == nil
 }
+
+// position tells where inc's connection stands; a history asks.
+func (r *Reference) position(inc *pcbinfo.ConnInfo) position {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.conns[*inc]; c != nil {
+		x := c.Xinpcb()
+		return position{state: x.State, rcvNxt: x.RcvNxt, una: x.SndUna, sndNxt: x.SndNxt}
+	}
+	if h, ok := r.half[*inc]; ok {
+		return position{state: pcbinfo.Listen, rcvNxt: h.irs + 1, una: h.iss, sndNxt: h.iss + 1}
+	}
+	return position{}
+}

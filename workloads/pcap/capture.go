@@ -27,10 +27,11 @@ const (
 
 // A Capture is the TCP of one capture file.
 type Capture struct {
-	Name    string   // as given to Read
-	Records int      // records in the file, used or not
-	Packets []Packet // in the order of the file; at least one
-	Skipped []Skip   // one a reason, in order of first occurrence
+	Name     string   // as given to Read
+	LinkType string   // of the first record, in gopacket's words
+	Records  int      // records in the file, used or not
+	Packets  []Packet // in the order of the file; at least one
+	Skipped  []Skip   // one a reason, in order of first occurrence
 }
 
 // A Packet is one TCP segment as captured. Its checksums are not verified: a capture taken on the

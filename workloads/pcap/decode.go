@@ -32,7 +32,7 @@ type decoder struct {
 	frag layers.IPv6Fragment
 	tcp  layers.TCP
 
-	cut bool // gopacket found fewer bytes than a header announces
+	cut bool // fewer bytes than an IPv4 header announces
 }
 
 // SetTruncated implements gopacket.DecodeFeedback.
@@ -134,10 +134,10 @@ func (d *decoder) tags(next gopacket.LayerType, data []byte) (gopacket.LayerType
 
 func (d *decoder) v4(g datagram) (Packet, string) {
 	d.cut = false
-	if err := d.ip4.DecodeFromBytes(g.data, d); err != nil || d.ip4.Version != 4 {
-		if err != nil && d.cut {
-			return Packet{}, g.bad()
-		}
+	switch err := d.ip4.DecodeFromBytes(g.data, d); {
+	case err != nil && d.cut:
+		return Packet{}, g.bad()
+	case err != nil, d.ip4.Version != 4:
 		return Packet{}, skipMalformed
 	}
 	if d.ip4.FragOffset != 0 || d.ip4.Flags&layers.IPv4MoreFragments != 0 {
@@ -154,11 +154,10 @@ func (d *decoder) v4(g datagram) (Packet, string) {
 }
 
 func (d *decoder) v6(g datagram) (Packet, string) {
-	d.cut = false
-	if err := d.ip6.DecodeFromBytes(g.data, d); err != nil || d.ip6.Version != 6 {
-		if err != nil {
-			return Packet{}, g.bad()
-		}
+	if d.ip6.DecodeFromBytes(g.data, d) != nil {
+		return Packet{}, g.bad()
+	}
+	if d.ip6.Version != 6 {
 		return Packet{}, skipMalformed
 	}
 	proto := d.ip6.NextHeader

@@ -108,6 +108,7 @@ func TestFlows(t *testing.T) {
 		{name: "two holes", script: shake + "< A 11 1 10; < A 31 1 10; < A 1 1 10; < A 21 1 10", want: "ESTABLISHED", got: 40, counts: Counts{OutOfOrder: 2, Repeated: 2}},
 		{name: "sent again beyond a hole", script: shake + "< A 11 1 10; < A 11 1 10; < A 1 1 20", want: "ESTABLISHED", got: 20, counts: Counts{OutOfOrder: 1, Retransmitted: 1}},
 		{name: "partial overlap", script: shake + "< A 1 1 10; < A 6 1 10; < A 1 1 30", want: "ESTABLISHED", got: 30},
+		{name: "more than 4 GB", script: shake + "< A 1 1 1073741824; < A 1073741825 1 1073741824; < A 2147483649 1 1073741824; < A 3221225473 1 1073741824; < A 1 1 1073741824; < FA 1073741825 1; > A 1 1073741826", want: "CLOSE_WAIT", got: 5 << 30},
 		{name: "hole never filled", script: shake + "< A 11 1 10; < FA 21 1", want: "ESTABLISHED", counts: Counts{OutOfOrder: 2}},
 		{name: "hole acknowledged", script: shake + "< A 11 1 10; < FA 21 1; > A 1 22", want: "CLOSE_WAIT", got: 20, counts: Counts{OutOfOrder: 2, Repeated: 1, Synthesized: 1, SynthesizedBytes: 10}},
 		{name: "ACK beyond a hole", script: shake + "> A 1 1 10; < A 11 11; > FA 11 1; < A 1 12 10", want: "FIN_WAIT_2", got: 10, sent: 10},
@@ -278,6 +279,31 @@ func kernelStates(t *testing.T) map[string]State {
 		states[pair] = state
 	}
 	return states
+}
+
+// Our host is the passive side, as far as the packets tell.
+func TestSides(t *testing.T) {
+	const addr = "2001:db8::1"
+	for _, tt := range []struct {
+		src, dst, local uint16
+		flags           uint8
+	}{
+		{40000, 80, 80, SYN},
+		{80, 40000, 40000, SYN},
+		{40000, 80, 40000, SYN | ACK},
+		{40000, 80, 80, ACK},
+		{80, 40000, 80, ACK},
+		{80, 40000, 80, RST | SYN},
+		{179, 179, 179, ACK}, // the receiver, by its address
+	} {
+		src, dst := netip.MustParseAddr(addr), netip.MustParseAddr(addr).Next()
+		c := Capture{Packets: []Packet{{Record: 1, Src: netip.AddrPortFrom(src, tt.src), Dst: netip.AddrPortFrom(dst, tt.dst), Flags: tt.flags, Ack: 5}}}
+		flows, _ := c.Flows()
+		local := flows[0].Local
+		if local.Port() != tt.local || tt.src == tt.dst && local.Addr() != dst {
+			t.Errorf("%+v: our host is %v", tt, local)
+		}
+	}
 }
 
 func TestWindowScale(t *testing.T) {

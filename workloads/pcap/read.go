@@ -60,7 +60,11 @@ func (c *Capture) read(src *source) error {
 			c.skip(c.Records, unreadable(err))
 			break
 		}
-		p, reason := d.decode(records.link(info), frame, info.Length)
+		link := records.link(info)
+		if c.LinkType == "" {
+			c.LinkType = link.String()
+		}
+		p, reason := d.decode(link, frame, info.Length)
 		if reason != "" {
 			c.skip(c.Records, reason)
 			continue

@@ -185,6 +185,9 @@ func TestReadFormats(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if got.LinkType != l.link.String() {
+					t.Errorf("link type is %s, want %v", got.LinkType, l.link)
+				}
 				if !slices.Equal(got.Packets, want.Packets) {
 					t.Error("packets differ")
 				}

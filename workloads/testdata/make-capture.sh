@@ -25,7 +25,9 @@ cli=pcbcli$$ srv=pcbsrv$$
 v4=192.0.2.2 v6='[2001:db8::2]'
 
 cleanup() {
+	local status=$?
 	trap - EXIT
+	set +e
 	exec 2>/dev/null # what is killed here need not be announced
 	for ns in $cli $srv; do
 		ip netns pids $ns | xargs -r kill -KILL
@@ -34,6 +36,7 @@ cleanup() {
 	[ -z "${relay:-}" ] || kill "$relay"
 	wait
 	rm -rf "$tmp"
+	exit $status
 }
 trap cleanup EXIT
 trap 'exit 1' INT TERM
@@ -113,8 +116,8 @@ for url in http://$v4 "http://$v6"; do
 done
 
 # One client port again and again: each SYN finds the TIME_WAIT of the last.
-for _ in 1 2 3; do get --local-port 40000 http://$v4:8000/1k; done
-for _ in 1 2 3; do get --local-port 40000 "http://$v6:8000/1k"; done
+for _ in 1 2 3 4 5; do get --local-port 40000 http://$v4:8000/1k; done
+for _ in 1 2 3 4 5; do get --local-port 40000 "http://$v6:8000/1k"; done
 
 # Resets: a port nobody listens on, a client that leaves in mid-answer, an upload the server does not read.
 get http://$v4:81/
@@ -129,7 +132,7 @@ get --max-time 2 http://192.0.2.9/1k
 # Left open. `curl telnet://` is a client that says nothing. On python's ports the idle ones stay
 # established; a stopped client whose server loses patience leaves FIN_WAIT_2; clients that give up
 # on a stopped server leave CLOSE_WAIT.
-idle() { client sleep 30 | get "telnet://$1" & }
+idle() { { client sleep 30 | get "telnet://$1"; } 2>/dev/null & }
 idle $v4:8000; idle $v6:8000
 idle $v4:80; idle $v6:80
 sleep 1.5

@@ -1,0 +1,103 @@
+package pcbtest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+
+	"pcbbench/pcbinfo"
+)
+
+// tableEvery is how often, in operations, whole tables are compared.
+const tableEvery = 32
+
+// Conform plays one random history on sp and on a Reference, each operation on a handle drawn at random, one after another. The
+// error tells the first answer that differs, and what led to it.
+func Conform(sp pcbinfo.Spec, c Config) error {
+	in, ref, err := c.open(sp)
+	if err != nil {
+		return err
+	}
+	h := &history{rng: rand.New(rand.NewPCG(c.Seed, 0)), names: newNames(0, true), at: ref.position}
+	var l log
+	for step := range c.Steps {
+		o, cpu := h.next(), h.rng.IntN(c.Table.CPUs)
+		if o.kind == opTick {
+			cpu = 0 // the clock is one CPU's
+		}
+		if err = play(o, in.CPU(cpu), ref.cpus[cpu], &l); err == nil && step%tableEvery == 0 {
+			err = sameTable(in, ref)
+		}
+		if err != nil {
+			return fmt.Errorf("%v: seed %d, step %d: %w\n%v", sp, c.Seed, step, err, &l)
+		}
+	}
+	return in.Close()
+}
+
+// ConformParallel lets workers play at once, each a history of its own on connections of its own, of which some share a listener.
+// Whatever the schedule, every answer must be the Reference's.
+func ConformParallel(sp pcbinfo.Spec, c Config) error {
+	const rounds = 4
+	in, ref, err := c.open(sp)
+	if err != nil {
+		return err
+	}
+	shared := &op{kind: opListen, inc: pcbinfo.ConnInfo{Lport: sharedPort}}
+	if err := play(shared, in.CPU(0), ref.cpus[0], new(log)); err != nil {
+		return err
+	}
+	hs := make([]*history, c.Table.CPUs)
+	for i := range hs {
+		hs[i] = &history{rng: rand.New(rand.NewPCG(c.Seed, uint64(i))), names: newNames(i, false), at: ref.position, tick: -1}
+	}
+	for round := range rounds {
+		err := parallel(len(hs), func(i int) error {
+			var l log
+			for step := range c.Steps / rounds {
+				if err := play(hs[i].next(), in.CPU(i), ref.cpus[i], &l); err != nil {
+					return fmt.Errorf("round %d, worker %d, step %d: %w\n%v", round, i, step, err, &l)
+				}
+			}
+			return nil
+		})
+		tick := &op{kind: opTick, n: round}
+		err = errors.Join(err, play(tick, in.CPU(0), ref.cpus[0], new(log)), sameTable(in, ref))
+		if err != nil {
+			return fmt.Errorf("%v: seed %d: %w", sp, c.Seed, err)
+		}
+	}
+	return in.Close()
+}
+
+// open makes sp's table and a Reference for it, with ephemeral ports and MSL as histories want them.
+func (c *Config) open(sp pcbinfo.Spec) (pcbinfo.Info, *Reference, error) {
+	cfg := c.Table
+	cfg.Seed, cfg.FirstPort, cfg.LastPort, cfg.MSL = c.Seed, firstPort, lastPort, 1
+	in, err := sp.New(cfg)
+	return in, NewReference(cfg), err
+}
+
+// play does o on both and compares the answers and what the handles have counted.
+func play(o *op, cpu pcbinfo.CPU, ref *refCPU, l *log) error {
+	got := o.do(cpu)
+	ref.port, ref.iss = got.port, got.iss
+	want := o.do(ref)
+	l.add(o, got)
+	if got != want {
+		return fmt.Errorf("answer %v; want %v", got, want)
+	}
+	return sameStats(cpu.Stats(), ref.Stats())
+}
+
+// parallel runs f for 0 to n-1 at once.
+func parallel(n int, f func(i int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = f(i) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,60 @@
+package pcbtest
+
+import (
+	"testing"
+	"time"
+
+	"pcbbench/pcbinfo"
+)
+
+// variants are the tables that the checks run on: every scheme that keeps one, and the options and locks that change how it works.
+func variants(t *testing.T) (specs []pcbinfo.Spec) {
+	t.Helper()
+	var texts []string
+	for _, s := range pcbinfo.Schemes {
+		if s.Table {
+			texts = append(texts, s.Name)
+		}
+	}
+	for _, text := range append(texts, "connp:groups=1", "connp:groups=512", "smr:smr=gc") {
+		sp, err := pcbinfo.ParseSpec(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		specs = append(specs, sp)
+	}
+	return specs
+}
+
+func TestConform(t *testing.T) {
+	for _, sp := range variants(t) {
+		t.Run(sp.String(), func(t *testing.T) {
+			for _, c := range []Config{
+				{Table: pcbinfo.Config{CPUs: 1}},
+				{Table: pcbinfo.Config{CPUs: 4}},
+				{Table: pcbinfo.Config{CPUs: 4, Buckets: 1}},
+			} {
+				c.Steps, c.Seed = 10000, uint64(time.Now().UnixNano())
+				if err := Conform(sp, c); err != nil {
+					t.Errorf("%d CPUs, %d buckets: %v", c.Table.CPUs, c.Table.Buckets, err)
+				}
+			}
+		})
+	}
+}
+
+func TestConformParallel(t *testing.T) {
+	for _, sp := range variants(t) {
+		t.Run(sp.String(), func(t *testing.T) {
+			for _, buckets := range []int{0, 1} {
+				c := Config{Table: pcbinfo.Config{CPUs: 4, Buckets: buckets}, Steps: 10000, Seed: uint64(time.Now().UnixNano())}
+				if sp.Workers == 1 {
+					c.Table.CPUs = 1
+				}
+				if err := ConformParallel(sp, c); err != nil {
+					t.Errorf("%d buckets: %v", buckets, err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,175 @@
+package pcbtest
+
+import (
+	"math/rand/v2"
+	"net/netip"
+
+	"pcbbench/pcbinfo"
+)
+
+// The local ports of histories: two for listeners, and the ephemeral ones, so few that they run out.
+const (
+	sharedPort = 80 // ConformParallel and Torture keep a listener for any address here
+	ownPort    = 81
+	firstPort  = 50000
+	lastPort   = 50003
+)
+
+// A history makes random operations on few connections, half of the segments such as a peer would send, half of them not.
+type history struct {
+	rng   *rand.Rand
+	names names
+	// at tells where a connection stands, so that segments can be aimed.
+	at func(inc *pcbinfo.ConnInfo) position
+	// tick is the last SlowTimo's. Where others share the clock it is negative, and the history leaves the clock alone.
+	tick int
+}
+
+// A position is what a peer knows of a connection.
+type position struct {
+	state       pcbinfo.State // Closed: nobody; Listen: half-open
+	rcvNxt      uint32
+	una, sndNxt uint32
+}
+
+// names are the ends that a history uses; different owners' are different connections.
+type names struct {
+	local, foreign [2]pcbinfo.Addr // IPv4, IPv6
+	any            bool            // listen on the unspecified address too
+}
+
+func newNames(owner int, any bool) names {
+	v4 := func(a, b byte) pcbinfo.Addr { return pcbinfo.AddrFrom(netip.AddrFrom4([4]byte{a, 51, 100, b})) }
+	v6 := func(a, b byte) pcbinfo.Addr {
+		return pcbinfo.AddrFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, a, 15: b}))
+	}
+	id := byte(owner + 1)
+	return names{local: [2]pcbinfo.Addr{v4(198, id), v6(1, id)}, foreign: [2]pcbinfo.Addr{v4(203, 1), v6(2, 1)}, any: any}
+}
+
+// pick returns one of choices; what stands there twice is twice as likely.
+func pick[T any](rng *rand.Rand, choices ...T) T { return choices[rng.IntN(len(choices))] }
+
+// conn draws a connection's name.
+func (h *history) conn() pcbinfo.ConnInfo {
+	family := h.rng.IntN(2)
+	return pcbinfo.ConnInfo{
+		Laddr: h.names.local[family], Lport: pick[uint16](h.rng, sharedPort, sharedPort, ownPort, ownPort, firstPort, firstPort+1, lastPort),
+		Faddr: h.names.foreign[family], Fport: pick[uint16](h.rng, 1000, 1001),
+	}
+}
+
+// end draws a listener's name.
+func (h *history) end() pcbinfo.ConnInfo {
+	inc := pcbinfo.ConnInfo{Laddr: h.names.local[h.rng.IntN(2)], Lport: pick[uint16](h.rng, sharedPort, sharedPort, ownPort, ownPort, firstPort, 0)}
+	if h.names.any && h.rng.IntN(2) == 0 {
+		inc.Laddr = pcbinfo.Addr{}
+	}
+	return inc
+}
+
+// spoil takes from a name to connect to what the user need not or must not leave out; half of them lack the local port.
+func (h *history) spoil(inc *pcbinfo.ConnInfo) {
+	switch h.rng.IntN(16) {
+	case 0:
+		inc.Fport = 0
+	case 1:
+		inc.Laddr = pcbinfo.Addr{}
+	case 2:
+		inc.Faddr = pcbinfo.Addr{}
+	case 3, 4, 5, 6, 7, 8, 9, 10:
+		inc.Lport = 0
+	}
+}
+
+// next draws an operation.
+func (h *history) next() *op {
+	o := &op{inc: h.conn()}
+	switch p := h.rng.IntN(100); {
+	case p < 62:
+		o.kind, o.segs = opInput, h.segments()
+	case p < 70:
+		o.kind = opConnect
+		h.spoil(&o.inc)
+	case p < 73:
+		o.kind, o.inc = opListen, h.end()
+	case p < 84:
+		o.kind = opClose
+	case p < 86:
+		o.kind = opAbort
+	case p < 88:
+		o.kind, o.inc = pick(h.rng, opClose, opAbort, opSend), h.end()
+	case p < 94:
+		o.kind, o.n = opSend, 1+h.rng.IntN(3000)
+	case p < 97 && h.tick >= 0:
+		h.tick += h.rng.IntN(3)
+		o.kind, o.n = opTick, h.tick
+	default:
+		o.kind = opIdle
+	}
+	return o
+}
+
+// segments draws a batch: a whole short life of a connection, or a few segments that have nothing to do with one another.
+func (h *history) segments() (segs []*pcbinfo.Segment) {
+	if h.rng.IntN(16) == 0 {
+		return h.life()
+	}
+	for range 1 + h.rng.IntN(4) {
+		inc := h.conn()
+		seg := &pcbinfo.Segment{Inc: inc, Win: pick[uint32](h.rng, 1<<16, 1<<16, 1<<16, 1000, 0)}
+		if at := h.at(&inc); h.rng.IntN(2) == 0 {
+			h.sensible(seg, at)
+		} else {
+			h.wild(seg, at)
+		}
+		segs = append(segs, seg)
+	}
+	return segs
+}
+
+// sensible makes seg one that the peer of a connection at at might send next.
+func (h *history) sensible(seg *pcbinfo.Segment, at position) {
+	seg.Seq, seg.Ack = at.rcvNxt, at.sndNxt
+	switch at.state {
+	case pcbinfo.Closed:
+		seg.Flags, seg.Seq = pcbinfo.SYN, h.rng.Uint32()
+	case pcbinfo.SynSent:
+		seg.Flags = pick[uint8](h.rng, pcbinfo.SYN|pcbinfo.ACK, pcbinfo.SYN|pcbinfo.ACK, pcbinfo.SYN)
+	case pcbinfo.TimeWait:
+		seg.Flags, seg.Seq = pcbinfo.SYN, at.rcvNxt+pick[uint32](h.rng, 1, 100, 1<<20)
+	case pcbinfo.Listen, pcbinfo.SynReceived:
+		seg.Flags = pcbinfo.ACK
+		if h.rng.IntN(4) == 0 {
+			seg.Flags, seg.Seq = pcbinfo.SYN, at.rcvNxt-1
+		}
+	default:
+		seg.Ack = pick(h.rng, at.sndNxt, at.sndNxt, at.una)
+		seg.Flags = pick[uint8](h.rng, pcbinfo.ACK, pcbinfo.ACK|pcbinfo.PSH, pcbinfo.ACK|pcbinfo.PSH, pcbinfo.FIN|pcbinfo.ACK)
+		if seg.Flags&pcbinfo.PSH != 0 {
+			seg.Len = 1 + uint16(h.rng.IntN(1460))
+		}
+	}
+}
+
+// wild gives seg any flags and numbers, near to those that matter.
+func (h *history) wild(seg *pcbinfo.Segment, at position) {
+	const f, s, r, a = pcbinfo.FIN, pcbinfo.SYN, pcbinfo.RST, pcbinfo.ACK
+	seg.Flags = pick[uint8](h.rng, a, a, a, a|pcbinfo.PSH, f|a, f|a, s, s, s|a, r, r|a, 0, f, s|f, s|r, s|f|a, pcbinfo.URG, 0xff)
+	seg.Len = pick[uint16](h.rng, 0, 0, 0, 1, 100, 1460)
+	seg.Seq = at.rcvNxt + pick(h.rng, 0, 0, 0, 0, 1, 2, 100, 1<<19, 1<<20-1, 1<<20, 1<<20+1, 1<<31, -1&0xffffffff, -50&0xffffffff, -1460&0xffffffff, h.rng.Uint32())
+	seg.Ack = pick(h.rng, at.sndNxt, at.sndNxt, at.sndNxt, at.una, at.una+1, at.una-1, at.sndNxt-1, at.sndNxt+1, at.sndNxt+1<<31, 0, h.rng.Uint32())
+}
+
+// life is a connection from its SYN on, in one batch.
+func (h *history) life() []*pcbinfo.Segment {
+	irs := h.rng.Uint32()
+	first := pcbinfo.Segment{Inc: h.conn(), Seq: irs, Win: 1 << 16, Flags: pcbinfo.SYN}
+	rest := first
+	rest.Seq, rest.Ack, rest.Flags = irs+1, pcbinfo.ISN(&first.Inc, irs)+1, pcbinfo.ACK
+	data, fin := rest, rest
+	data.Len = 100
+	fin.Seq += 100
+	fin.Flags |= pick[uint8](h.rng, pcbinfo.FIN, pcbinfo.RST)
+	return []*pcbinfo.Segment{&first, &rest, &data, &fin}[:1+h.rng.IntN(4)]
+}

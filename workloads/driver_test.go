@@ -1,0 +1,73 @@
+package workloads
+
+import (
+	"testing"
+
+	"pcbbench/pcbinfo"
+	"pcbbench/workloads/netisr"
+)
+
+// BenchmarkDriver is what the driver itself weighs: each main mix on the scheme without a table, a segment an op.
+func BenchmarkDriver(b *testing.B) {
+	for _, mix := range Mixes {
+		if !mix.Main {
+			continue
+		}
+		b.Run("mix="+mix.Name, func(b *testing.B) {
+			d := driver(b, "null", Params{Mix: mix.Name, Seed: 1})
+			b.ReportAllocs()
+			for n := 0; n < b.N; {
+				n += d.Next()
+			}
+		})
+	}
+}
+
+func driver(tb testing.TB, scheme string, p Params) *Driver {
+	tb.Helper()
+	w, err := Build(p)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	sp, err := pcbinfo.ParseSpec(scheme)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	in, err := sp.New(pcbinfo.Config{CPUs: w.Workers, Conns: w.Conns})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := w.Open(in); err != nil {
+		tb.Fatal(err)
+	}
+	model, err := netisr.Find("direct")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return w.Drivers(in, model)[0]
+}
+
+// TestNoAllocation: once a lap has been through, a lap allocates nothing.
+func TestNoAllocation(t *testing.T) {
+	for _, mix := range Mixes {
+		if mix.Traced {
+			continue
+		}
+		for _, s := range pcbinfo.Schemes {
+			t.Run(mix.Name+"/"+s.Name, func(t *testing.T) {
+				d := driver(t, s.Name, Params{Mix: mix.Name, Conns: 100, Seed: 3})
+				lap := func() {
+					for end := d.lap + 1; d.Before(end); {
+						d.Next()
+					}
+				}
+				for range 4 {
+					lap()
+				}
+				if n := testing.AllocsPerRun(2, lap); n != 0 {
+					t.Errorf("%v allocations a lap of %d segments", n, len(d.ring.segs))
+				}
+			})
+		}
+	}
+}
