@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"pcbbench/harness/machine"
@@ -25,6 +27,7 @@ type Options struct {
 	Measure     time.Duration // the measured time of a sample, if not 0; Budget then means nothing
 	Seed        uint64
 	Dir         string // results folder; the file goes into <Dir>/<machine>/
+	Notes       string // lines for the file, as comments
 	Stderr      io.Writer
 	Command     []string // the command that runs Child
 }
@@ -58,6 +61,11 @@ func Run(ctx context.Context, o Options) (path string, err error) {
 	if err := writeHeader(f, facts.Stable(), run); err != nil {
 		return f.Name(), err
 	}
+	for line := range strings.Lines(o.Notes) {
+		if _, err := fmt.Fprintln(f, "#", strings.TrimRight(line, "\n")); err != nil {
+			return f.Name(), err
+		}
+	}
 	r := &runner{Options: o, out: f, progress: newProgress(o.Stderr)}
 	return f.Name(), r.run(ctx)
 }
@@ -73,7 +81,13 @@ func create(folder string, run []machine.KeyValue) (*os.File, error) {
 			name += "-" + kv.Value[:min(12, len(kv.Value))]
 		}
 	}
-	return os.OpenFile(filepath.Join(folder, name+".txt"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	for n := 1; ; n++ {
+		f, err := os.OpenFile(filepath.Join(folder, name+".txt"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) || n > 9 {
+			return f, err
+		}
+		name = fmt.Sprintf("%s-%d", strings.TrimSuffix(name, fmt.Sprintf("-%d", n)), n+1) // another run in the same second
+	}
 }
 
 // A runner is a bench run under way.

@@ -78,6 +78,11 @@ func (e Experiment) resolve() (v variant, err error) {
 	if v.Workload, err = e.Workload.Check(); err != nil {
 		return v, err
 	}
+	if e.Lock != "default" {
+		if _, err := v.lock.New(v.Workload.Workers); err != nil {
+			return v, err
+		}
+	}
 	if m := v.spec.Workers; m != 0 && v.Workload.Workers > m && !e.Force {
 		return v, fmt.Errorf("scheme %s is correct for %d worker only, not for %d: refused (-force runs it all the same)",
 			e.Scheme, m, v.Workload.Workers)

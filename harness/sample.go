@@ -3,8 +3,10 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,8 +28,9 @@ type Timing struct {
 // warmLimit bounds the wait for whole laps of large workloads, in multiples of Timing.Warm.
 const warmLimit = 20
 
-// stuckAfter is how long a sample may take beyond its time before its workers are given up as stuck.
-const stuckAfter = 60 * time.Second
+// stuckAfter is how long the end of a lap, or the check, may take before they are given up as stuck. A lap of a million
+// connections takes a few seconds.
+const stuckAfter = 30 * time.Second
 
 // A bench is what samples on one machine share.
 type bench struct {
@@ -89,16 +92,42 @@ func (b *bench) sample(v *variant, seed uint64, tm Timing) (*Sample, error) {
 	if err := r.measure(s); err != nil {
 		return nil, err
 	}
-	check := w.Check
-	if !v.spec.Table {
-		check = w.CheckCount
-	}
-	err = check(in, r.ds)
-	s.Stats, s.Zone, s.Counters = in.Stats(), in.Zone(), in.Counters()
-	if err := errors.Join(err, in.Close()); err != nil {
+	if err := bounded(func() error { return r.check(w, s) }); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// check compares what happened with what was sent and takes the table down. A broken table may send it in circles: see bounded.
+func (r *run) check(w *workloads.Workload, s *Sample) error {
+	check := w.Check
+	if !r.v.spec.Table {
+		check = w.CheckCount
+	}
+	if err := check(r.in, r.ds); err != nil {
+		return err
+	}
+	s.Stats, s.Zone, s.Counters = r.in.Stats(), r.in.Zone(), r.in.Counters()
+	return r.in.Close()
+}
+
+// bounded calls f, turns its panic into an error, and gives it up as stuck after a while.
+func bounded(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- fmt.Errorf("%v\n%s", p, panicSite())
+			}
+		}()
+		done <- f()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(stuckAfter):
+		return &StuckError{"checking the table"}
+	}
 }
 
 // heap is the number of bytes in use, garbage taken out.
@@ -218,14 +247,11 @@ func (r *run) awaitWarm() {
 
 // await waits for the workers, but not for ever.
 func (r *run) await(wg *sync.WaitGroup) error {
-	done := make(chan struct{})
-	go func() {
+	err := bounded(func() error {
 		wg.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(stuckAfter):
+		return nil
+	})
+	if errors.As(err, new(*StuckError)) {
 		return &StuckError{r.describe()}
 	}
 	for i := range r.workers {
@@ -240,7 +266,7 @@ func (r *run) await(wg *sync.WaitGroup) error {
 type StuckError struct{ who string }
 
 func (e *StuckError) Error() string {
-	return fmt.Sprintf("no progress for %v after the sample's end: %s", stuckAfter, e.who)
+	return fmt.Sprintf("no progress for %v: %s", stuckAfter, e.who)
 }
 
 func (r *run) describe() string {
@@ -255,7 +281,7 @@ func (r *run) describe() string {
 func (r *run) guard(i int) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.workers[i].err = fmt.Errorf("worker %d: panic: %v\n%s", i, p, debug.Stack())
+			r.workers[i].err = fmt.Errorf("worker %d: %v\n%s", i, p, panicSite())
 			r.failed.Store(true)
 		}
 	}()
@@ -270,6 +296,21 @@ func (r *run) guard(i int) {
 	}
 	r.loop(r.ds[i], &r.workers[i])
 	r.drain(r.ds[i])
+}
+
+// panicSite names the innermost functions of a panic under way.
+func panicSite() string {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
+	var sites []string
+	after := false
+	for f, more := frames.Next(); more && len(sites) < 6; f, more = frames.Next() {
+		if after {
+			sites = append(sites, fmt.Sprintf("%s (%s:%d)", f.Function, filepath.Base(f.File), f.Line))
+		}
+		after = after || f.Function == "runtime.gopanic"
+	}
+	return "at " + strings.Join(sites, "\n   ")
 }
 
 // loop replays laps until the phase is over, one clock reading a batch.

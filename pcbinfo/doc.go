@@ -19,7 +19,7 @@
 //	└── inpcb                         └── nothing: a group's state is its own
 //	    └── syncache bucket
 //
-//	inpcb (smr; two at once only for a walker, in list order)
+//	inpcb (smr; two at once only for a walker, in list order, and for a listener with a child that nobody knows yet)
 //	├── hashLock
 //	├── listLock
 //	├── twLock

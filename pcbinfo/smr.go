@@ -107,23 +107,26 @@ func (c *smrCPU) input(seg *Segment) {
 	}
 }
 
-// inputListen has lsn locked and lets go of it.
+// inputListen has lsn locked and lets go of it, but not before the child is in the table: who waits for lsn with a copy of the same
+// ACK then finds it there (hazard H8).
 func (c *smrCPU) inputListen(lsn *Inpcb, seg *Segment, shared bool) {
 	c.exit()
 	child, done := c.tryListen(&c.in.sc, seg)
+	inserted := false
+	if child != nil {
+		child.wlock() // without waiting, as nobody knows it
+		inserted = c.insert(child)
+	}
 	lsn.release(shared)
 	switch {
+	case inserted:
+		c.inputLocked(child, seg)
 	case child != nil:
-		child.wlock()
-		if c.insert(child) {
-			c.inputLocked(child, seg)
-			return
-		}
 		child.wunlock()
 		c.free(child) // never published: nobody can stand on it
 		c.drop(seg, DropListen)
 	case done:
-	case c.inTable(&seg.Inc): // hazard H8: another CPU had the same ACK first
+	case c.inTable(&seg.Inc): // the copy came first
 		c.input(seg)
 	default:
 		c.drop(seg, DropListen)

@@ -131,7 +131,7 @@ func (tp *Tcpcb) predicted(seg *Segment) bool {
 		return false
 	}
 	if seg.Len == 0 {
-		return before(tp.sndUna, seg.Ack) && atOrBefore(seg.Ack, tp.sndNxt)
+		return before(tp.sndUna, seg.Ack) && !before(tp.sndNxt, seg.Ack) // 2^31 away a number is both before and after
 	}
 	return seg.Ack == tp.sndUna
 }
@@ -148,7 +148,9 @@ func (tp *Tcpcb) doSegment(seg *Segment) verdict {
 	}
 }
 
+// fast takes a predicted segment. It updates the window though that is the same, lest wl1 and wl2 fall 2^31 behind.
 func (tp *Tcpcb) fast(seg *Segment) verdict {
+	tp.updateWindow(seg)
 	if seg.Len == 0 {
 		tp.acknowledge(seg.Ack)
 		tp.output()
@@ -201,7 +203,7 @@ func (tp *Tcpcb) synchronized(seg *Segment) verdict {
 	}
 	switch {
 	case seg.is(RST):
-		return tp.reset(seg, out)
+		return tp.reset(seg)
 	case out == DropWindow || out == DropOld && !tp.staleFin(seg):
 		return verdict{out: out, reply: replyAck}
 	case seg.is(SYN):
@@ -262,15 +264,15 @@ func (tp *Tcpcb) trim(seg *Segment) (text uint32, fin bool, out Outcome) {
 // staleFin is a retransmitted FIN in TIME-WAIT, which restarts 2MSL (RFC 9293 3.10.7.4, eighth check).
 func (tp *Tcpcb) staleFin(seg *Segment) bool { return tp.state == TimeWait && seg.is(FIN) }
 
-// reset is RFC 5961 3.2: only a RST at exactly rcv_nxt is obeyed.
-func (tp *Tcpcb) reset(seg *Segment, out Outcome) verdict {
-	switch {
-	case seg.Seq == tp.rcvNxt:
+// reset is RFC 5961 3.2: only a RST at exactly rcv_nxt is obeyed, and one outside the window not even answered.
+func (tp *Tcpcb) reset(seg *Segment) verdict {
+	switch off := seg.Seq - tp.rcvNxt; {
+	case off == 0:
 		return verdict{act: remove, out: GotRst}
-	case out == DropOld || out == DropWindow:
-		return verdict{out: DropRst}
+	case off < rcvWnd:
+		return verdict{out: DropRst, reply: replyAck}
 	}
-	return verdict{out: DropRst, reply: replyAck}
+	return verdict{out: DropRst}
 }
 
 // ackAndText is RFC 9293 3.10.7.4 from the fifth check on: ACK, text, FIN.

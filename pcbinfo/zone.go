@@ -66,11 +66,14 @@ func (z *zone) init(cpus int, dom smr.Domain) {
 	z.dom = dom
 }
 
+// recycles reports whether blocks are reused; else the garbage collector has them.
+func (z *zone) recycles() bool { return z.dom == nil || z.dom.Recycles() }
+
 // alloc takes a block for cpu: zeroed but for its generation, with one reference, the table's.
 func (z *zone) alloc(cpu int) *Inpcb {
 	zc := &z.cpus[cpu]
 	zc.allocs++
-	if z.dom != nil && !z.dom.Recycles() {
+	if !z.recycles() {
 		inp := new(Inpcb)
 		inp.refs.Store(1)
 		return inp
@@ -114,7 +117,9 @@ func (z *zone) refill(zc *zoneCPU) {
 func (z *zone) free(cpu int, inp *Inpcb) {
 	zc := &z.cpus[cpu]
 	zc.frees++
-	z.put(zc, inp)
+	if z.recycles() {
+		z.put(zc, inp)
+	}
 }
 
 func (z *zone) put(zc *zoneCPU, inp *Inpcb) {
@@ -194,7 +199,7 @@ func (z *zone) audit(live int) error {
 		return fmt.Errorf("zone: %d inpcbs taken and %d given back leave %d, the table holds %d: leaked %d",
 			s.Allocs, s.Frees, got, live, got-live)
 	}
-	if z.dom != nil && !z.dom.Recycles() {
+	if !z.recycles() {
 		return nil
 	}
 	free := len(z.depot) * magSize

@@ -61,8 +61,11 @@ func (w *Workload) checkOutcomes(in pcbinfo.Info, ds []*Driver) (errs error) {
 func (w *Workload) checkTable(in pcbinfo.Info, ds []*Driver) error {
 	left := make(map[pcbinfo.ConnInfo]pcbinfo.Xinpcb, in.Len())
 	walked, twice := 0, 0
+	z := in.Zone()
 	in.Walk(func(x *pcbinfo.Xinpcb) bool {
-		walked++
+		if walked++; uint64(walked) > z.Allocs {
+			return false // a circle
+		}
 		if _, dup := left[x.Inc]; dup {
 			twice++
 		}

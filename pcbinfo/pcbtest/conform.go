@@ -19,7 +19,7 @@ func Conform(sp pcbinfo.Spec, c Config) error {
 	if err != nil {
 		return err
 	}
-	h := &history{rng: rand.New(rand.NewPCG(c.Seed, 0)), names: newNames(0, true), at: ref.position}
+	h := &history{rng: rand.New(rand.NewPCG(c.Seed, 0)), names: newNames(0, sharedPort, ownPort, firstPort), at: ref.position}
 	var l log
 	for step := range c.Steps {
 		o, cpu := h.next(), h.rng.IntN(c.Table.CPUs)
@@ -50,7 +50,7 @@ func ConformParallel(sp pcbinfo.Spec, c Config) error {
 	}
 	hs := make([]*history, c.Table.CPUs)
 	for i := range hs {
-		hs[i] = &history{rng: rand.New(rand.NewPCG(c.Seed, uint64(i))), names: newNames(i, false), at: ref.position, tick: -1}
+		hs[i] = &history{rng: rand.New(rand.NewPCG(c.Seed, uint64(i))), names: newNames(i), at: ref.position, tick: -1}
 	}
 	for round := range rounds {
 		err := parallel(len(hs), func(i int) error {

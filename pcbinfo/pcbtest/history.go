@@ -3,6 +3,7 @@ package pcbtest
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 
 	"pcbbench/pcbinfo"
 )
@@ -14,6 +15,9 @@ const (
 	firstPort  = 50000
 	lastPort   = 50003
 )
+
+// irs are peers' initial numbers: some that wrap around soon, few enough that workers who share nothing else guess them.
+var irs = [...]uint32{0, 1 << 16, 1 << 20, 1<<31 - 500, 1 << 31, 1<<32 - 2, 1<<32 - 500}
 
 // A history makes random operations on few connections, half of the segments such as a peer would send, half of them not.
 type history struct {
@@ -35,10 +39,10 @@ type position struct {
 // names are the ends that a history uses; different owners' are different connections.
 type names struct {
 	local, foreign [2]pcbinfo.Addr // IPv4, IPv6
-	any            bool            // listen on the unspecified address too
+	any            []uint16        // ports on which to listen for any address too
 }
 
-func newNames(owner int, any bool) names {
+func newNames(owner int, any ...uint16) names {
 	v4 := func(a, b byte) pcbinfo.Addr { return pcbinfo.AddrFrom(netip.AddrFrom4([4]byte{a, 51, 100, b})) }
 	v6 := func(a, b byte) pcbinfo.Addr {
 		return pcbinfo.AddrFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, a, 15: b}))
@@ -62,7 +66,7 @@ func (h *history) conn() pcbinfo.ConnInfo {
 // end draws a listener's name.
 func (h *history) end() pcbinfo.ConnInfo {
 	inc := pcbinfo.ConnInfo{Laddr: h.names.local[h.rng.IntN(2)], Lport: pick[uint16](h.rng, sharedPort, sharedPort, ownPort, ownPort, firstPort, 0)}
-	if h.names.any && h.rng.IntN(2) == 0 {
+	if slices.Contains(h.names.any, inc.Lport) && h.rng.IntN(2) == 0 {
 		inc.Laddr = pcbinfo.Addr{}
 	}
 	return inc
@@ -133,7 +137,7 @@ func (h *history) sensible(seg *pcbinfo.Segment, at position) {
 	seg.Seq, seg.Ack = at.rcvNxt, at.sndNxt
 	switch at.state {
 	case pcbinfo.Closed:
-		seg.Flags, seg.Seq = pcbinfo.SYN, h.rng.Uint32()
+		seg.Flags, seg.Seq = pcbinfo.SYN, pick(h.rng, irs[:]...)
 	case pcbinfo.SynSent:
 		seg.Flags = pick[uint8](h.rng, pcbinfo.SYN|pcbinfo.ACK, pcbinfo.SYN|pcbinfo.ACK, pcbinfo.SYN)
 	case pcbinfo.TimeWait:
@@ -163,7 +167,7 @@ func (h *history) wild(seg *pcbinfo.Segment, at position) {
 
 // life is a connection from its SYN on, in one batch.
 func (h *history) life() []*pcbinfo.Segment {
-	irs := h.rng.Uint32()
+	irs := pick(h.rng, irs[:]...)
 	first := pcbinfo.Segment{Inc: h.conn(), Seq: irs, Win: 1 << 16, Flags: pcbinfo.SYN}
 	rest := first
 	rest.Seq, rest.Ack, rest.Flags = irs+1, pcbinfo.ISN(&first.Inc, irs)+1, pcbinfo.ACK

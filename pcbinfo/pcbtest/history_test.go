@@ -13,7 +13,7 @@ func TestHistoryReachesEverything(t *testing.T) {
 	const seed = 1
 	c := Config{Table: pcbinfo.Config{CPUs: 1, FirstPort: firstPort, LastPort: lastPort, MSL: 1}, Steps: 10000}
 	ref := NewReference(c.Table)
-	h := &history{rng: rand.New(rand.NewPCG(seed, 0)), names: newNames(0, true), at: ref.position}
+	h := &history{rng: rand.New(rand.NewPCG(seed, 0)), names: newNames(0, sharedPort, ownPort, firstPort), at: ref.position}
 	states := map[pcbinfo.State]int{}
 	errs := map[error]int{}
 	most := 0

@@ -3,7 +3,6 @@ package pcbtest
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync/atomic"
 
 	"pcbbench/pcbinfo"
@@ -55,11 +54,13 @@ func Torture(sp pcbinfo.Spec, c Config) error {
 type arena struct {
 	in      pcbinfo.Info
 	workers []*worker
-	over    atomic.Bool                         // the workers are done
+	hub     peer                                   // a connection that all workers use and none ends
+	hubSent atomic.Int64                           // bytes that our users sent on it
+	over    atomic.Bool                            // the workers are done
 	owners  [lastPort - firstPort + 1]atomic.Int32 // of the ephemeral ports towards one peer: 1 + the worker that has it
 }
 
-// open makes the workers, the listener that stays, and the connections that stay open.
+// open makes the listener that stays, the workers, and the connections that stay open.
 func (a *arena) open(c Config) error {
 	if err := a.in.CPU(0).Listen(pcbinfo.ConnInfo{Lport: sharedPort}); err != nil {
 		return err
@@ -71,7 +72,9 @@ func (a *arena) open(c Config) error {
 			return err
 		}
 	}
-	return nil
+	n := newNames(everybody)
+	a.hub.inc = pcbinfo.ConnInfo{Laddr: n.local[0], Faddr: n.foreign[0], Fport: stayPort + 4, Lport: sharedPort}
+	return a.hub.open(a.workers[0])
 }
 
 // walk walks until the workers are done: each walk must meet every connection that stays open, and none twice.
@@ -103,6 +106,9 @@ func (a *arena) check() (err error) {
 		if got := table[w.stays.inc].Rcvd; got != w.stays.bytes {
 			err = errors.Join(err, fmt.Errorf("worker %d's open connection delivered %d bytes of %d", i, got, w.stays.bytes))
 		}
+	}
+	if x := table[a.hub.inc]; x.Sent != uint64(a.hubSent.Load()) || x.Rcvd != 0 {
+		err = errors.Join(err, fmt.Errorf("the shared connection %v: %d bytes sent, %d counted, %d received", a.hub.inc, a.hubSent.Load(), x.Sent, x.Rcvd))
 	}
 	if s := a.in.Stats(); s.Segments() != sent {
 		err = errors.Join(err, fmt.Errorf("%d segments sent, %d have an outcome", sent, s.Segments()))

@@ -9,7 +9,7 @@ type builder struct {
 
 	rcvNxt, sndNxt, una int64
 	shown               int64 // end of what our host was seen to send
-	beyond              spans // refused, to be repeated
+	beyond              spans // what was refused and is to be repeated
 	established         bool
 	finSent             bool
 	gone                bool // closed or reset: no connection is left
@@ -83,7 +83,7 @@ func (b *builder) input() {
 	at, ack := c.in.pos(p.Seq, b.rcvNxt), c.out.pos(p.Ack, b.sndNxt)
 	switch {
 	case p.syn():
-		b.inputSYN(ack)
+		b.inputSYN()
 	case b.gone || p.Flags&ACK == 0 && p.Flags&RST == 0:
 		b.segment(p.Flags, at, ack, int64(p.Len))
 	case p.Flags&RST != 0:
@@ -98,13 +98,13 @@ func (b *builder) input() {
 
 // inputSYN takes a SYN of the peer: the first, a retransmission, or the SYN|ACK of a simultaneous
 // open, which counts as the ACK of a handshake. What data it carries is left to the next segment.
-func (b *builder) inputSYN(ack int64) {
+func (b *builder) inputSYN() {
 	switch {
 	case b.gone:
 		b.Stale++ // it would open a connection that never was
 		b.Segments--
-	case b.p.Flags&ACK != 0 && ack >= 1:
-		b.inputACK(1, ack)
+	case b.p.Flags&ACK != 0:
+		b.inputACK(1, 1)
 	default:
 		if len(b.Events) > 0 {
 			b.Retransmitted++
@@ -134,7 +134,7 @@ func (b *builder) inputACK(at, ack int64) {
 	b.segment(flags, at, ack, n)
 	b.acknowledge(at, end, ack)
 	b.receive(at, end)
-	b.gone = b.finSent && b.una > b.conn.out.fin && b.conn.peerClosed() && b.rcvNxt > b.conn.in.fin && !b.conn.closedFirst()
+	b.gone = b.finSent && b.una > b.conn.out.fin && b.rcvNxt > b.conn.in.fin && !b.conn.closedFirst()
 }
 
 // payload returns the flags and the length of the packet at hand, without a FIN that does not count

@@ -118,6 +118,8 @@ func (c *conn) learn(p *Packet) {
 	}
 }
 
+// fromPeer takes a packet of the peer. A segment without ACK, or one that acknowledges what our host
+// never sends, tells nothing.
 func (c *conn) fromPeer(p *Packet) {
 	at := c.in.pos(p.Seq, c.next)
 	switch {

@@ -54,7 +54,7 @@ type Counts struct {
 	Repeated         int    // segments added so that what arrived beyond a hole is delivered
 	Synthesized      int    // segments added that the capture lacks although our host answered them
 	SynthesizedBytes uint64 // payload of those
-	Moved            int    // sends and closes put ahead of an acknowledgement that was captured first
+	Moved            int    // times our user had to act before its segment was captured, if it ever was
 }
 
 func (c *Counts) add(d Counts) {

@@ -20,7 +20,7 @@ var (
 const (
 	peerISN = 1<<32 - 50
 	hostISN = 1<<31 - 50
-	further = 100000
+	further = 100000000
 )
 
 // script reads packets, one a line: direction ('<' to our host, '>' from it) and connection of the
@@ -69,9 +69,9 @@ func TestFlows(t *testing.T) {
 		name   string
 		script string
 		want   string // states of the flows
-		got    uint64 // bytes of the peer in the first
+		got    uint64 // bytes of the peer, of all flows
 		sent   uint64
-		counts Counts // of the first; Segments is not looked at
+		counts Counts // of all flows; Segments is not looked at
 	}{
 		{name: "open", script: shake, want: "ESTABLISHED"},
 		{name: "half open", script: "< S; > SA 0 1", want: "SYN_RCVD"},
@@ -126,8 +126,9 @@ func TestFlows(t *testing.T) {
 		{name: "SYN missing", script: "> SA 0 1; < A 1 1 10", want: "ESTABLISHED", got: 10, counts: Counts{Synthesized: 1}},
 		{name: "SYN after SYN|ACK", script: "> SA 0 1; < S; < A 1 1", want: "ESTABLISHED", counts: Counts{Synthesized: 1, Retransmitted: 1}},
 		{name: "SYN|ACK missing", script: "< S; < A 1 1; < A 1 1 10; > A 1 11 5", want: "ESTABLISHED", got: 10, sent: 5},
-		{name: "half open forgotten", script: "< S; > SA 0 1; < S; >b SA 0 4294867297; <b A 4294867297 1", want: "CLOSED ESTABLISHED", counts: Counts{Retransmitted: 1}},
+		{name: "half open forgotten", script: "< S; > SA 0 1; < S; >b SA 0 4194967297; <b A 4194967297 1", want: "CLOSED ESTABLISHED", counts: Counts{Retransmitted: 1, Synthesized: 1}},
 		{name: "simultaneous open", script: "< S; > S; < SA 0 1; > SA 0 1; > A 1 1 10", want: "ESTABLISHED", sent: 10},
+		{name: "simultaneous open, our SYN missing", script: "< S; < SA 0 1; > SA 0 1; < A 1 1 10", want: "ESTABLISHED", got: 10},
 		{name: "only the peer", script: "< S; < A 1 1; < A 1 1 100; < A 101 51; < FA 101 51", want: "CLOSE_WAIT", got: 100, sent: 50, counts: Counts{Moved: 1}},
 		{name: "only the host", script: "> SA 0 1; > A 1 101 50; > A 51 201; > FA 51 201", want: "FIN_WAIT_1", got: 200, sent: 50, counts: Counts{Synthesized: 4, SynthesizedBytes: 200}},
 		{name: "mid-stream", script: "< A 501 301 10; > A 301 511 10; < FA 511 311; > FA 311 512; < A 512 312", want: "CLOSED", got: 10, sent: 10},
@@ -136,11 +137,13 @@ func TestFlows(t *testing.T) {
 		{name: "mid-stream, aborted", script: "> RA 501 301", want: "CLOSED"},
 		{name: "TIME_WAIT recycled", script: shake + "> FA 1 1; < FA 1 2; > A 2 2; <b S; >b SA 0 1; <b A 1 1", want: "CLOSED ESTABLISHED"},
 		{name: "TIME_WAIT recycled from below", script: "<b S; >b SA 0 1; <b A 1 1; >b FA 1 1; <b FA 1 2; >b A 2 2;" + shake, want: "CLOSED ESTABLISHED"},
+		{name: "TIME_WAIT recycled, no answer", script: shake + "> FA 1 1; < FA 1 2; > A 2 2; <b S", want: "CLOSED SYN_RCVD"},
 		{name: "TIME_WAIT not recycled", script: "<b S; >b SA 0 1; <b A 1 1; >b FA 1 1; <b FA 1 2; >b A 2 2; < S", want: "TIME_WAIT", counts: Counts{Stale: 1}},
-		{name: "old segments", script: shake + "< A 1 1 100; > FA 1 101; < FA 101 2; > A 2 102; <b S; >b SA 0 1; < A 1 1 100; <b A 1 1; < FA 101 2; > A 2 102; < S; <b A 1 1 10", want: "CLOSED ESTABLISHED", got: 100},
+		{name: "old segments", script: shake + "< A 1 1 100; > FA 1 101; < FA 101 2; > A 2 102; <b S; >b SA 0 1; < A 1 1 100; <b A 1 1; < FA 101 2; > A 2 102; < S; <b A 1 1 10", want: "CLOSED ESTABLISHED", got: 110, counts: Counts{Stale: 4}},
+		{name: "old segments, numbered above", script: "<b S; >b SA 0 1; <b A 1 1 100; >b FA 1 101; <b FA 101 2; >b A 2 102;" + shake + "<b A 1 1 100; >b A 1 1 1; <b FA 101 2; < A 1 1 10", want: "CLOSED ESTABLISHED", got: 110, counts: Counts{Stale: 3}},
 		{name: "opened again unclosed", script: shake + "< A 1 1 10; <b S; >b SA 0 1; <b A 1 1; <c S; <c A 1 1", want: "CLOSED CLOSED ESTABLISHED", got: 10},
 		{name: "opened again half open", script: "< S; > SA 0 1; <b S", want: "CLOSED SYN_RCVD"},
-		{name: "opened again, SYN missing", script: shake + ">b SA 0 1; <b A 1 1", want: "CLOSED ESTABLISHED"},
+		{name: "opened again, SYN missing", script: shake + ">b SA 0 1; <b A 1 1", want: "CLOSED ESTABLISHED", counts: Counts{Synthesized: 1}},
 		{name: "opened from the other side", script: shake + ">b S; <b SA 0 1; >b A 1 1", want: "CLOSED ESTABLISHED"},
 		{name: "challenged SYN", script: shake + "<b S; > A 1 1; < A 1 1 10", want: "ESTABLISHED", got: 10, counts: Counts{Stale: 1}},
 		{name: "of no connection", script: shake + "< A 2147483000 1 10; < A 1 2147483000 10", want: "ESTABLISHED", counts: Counts{Stale: 2}},
@@ -148,20 +151,21 @@ func TestFlows(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(strings.ReplaceAll(tt.name, " ", "_"), func(t *testing.T) {
 			c := Capture{Packets: script(t, tt.script)}
-			flows, _ := c.Flows()
+			flows, s := c.Flows()
 			var states []string
+			var got, sent uint64
 			for _, f := range flows {
 				states = append(states, f.State.String())
+				got, sent = got+f.Received, sent+f.Sent
 			}
-			if got := strings.Join(states, " "); got != tt.want {
-				t.Errorf("states are %s, want %s", got, tt.want)
+			if joined := strings.Join(states, " "); joined != tt.want {
+				t.Errorf("states are %s, want %s", joined, tt.want)
 			}
-			f := flows[0]
-			f.Segments = 0
-			if f.Received != tt.got || f.Sent != tt.sent || f.Counts != tt.counts {
-				t.Errorf("received %d sent %d %+v, want %d %d %+v", f.Received, f.Sent, f.Counts, tt.got, tt.sent, tt.counts)
+			s.Segments = 0
+			if got != tt.got || sent != tt.sent || s.Counts != tt.counts {
+				t.Errorf("received %d sent %d %+v, want %d %d %+v", got, sent, s.Counts, tt.got, tt.sent, tt.counts)
 			}
-			if f.MidStream != strings.HasPrefix(tt.name, "mid-stream") {
+			if f := flows[0]; f.MidStream != strings.HasPrefix(tt.name, "mid-stream") {
 				t.Errorf("mid-stream is %v", f.MidStream)
 			}
 			checkReplay(t, flows)
@@ -177,6 +181,18 @@ func logFlows(t *testing.T, flows []Flow) {
 		t.Logf("%v -> %v %v", f.Remote, f.Local, f.State)
 		for _, e := range f.Events {
 			t.Logf("\t%+v", e)
+		}
+	}
+}
+
+// A TIME_WAIT connection makes room for a SYN beyond it; another needs an abort.
+func TestReplaced(t *testing.T) {
+	const old = "<b S; >b SA 0 1; <b A 1 1; >b FA 1 1; <b FA 1 2; >b A 2 2;"
+	for next, abort := range map[string]bool{"<c S; >c SA 0 1": false, "< S; > SA 0 1": true, "": false} {
+		flows, _ := (&Capture{Packets: script(t, old+next)}).Flows()
+		events := flows[0].Events
+		if got := events[len(events)-1].Kind == UserAbort; got != abort || flows[0].Replaced != (next != "") {
+			t.Errorf("%q: abort %v, replaced %v", next, got, flows[0].Replaced)
 		}
 	}
 }

@@ -157,6 +157,9 @@ func checkReplay(t *testing.T, flows []Flow) {
 			}
 		}
 	}
+	if !slices.IsSortedFunc(flows, func(a, b Flow) int { return cmp.Compare(a.Events[0].Record, b.Events[0].Record) }) {
+		t.Error("flows are not in the order of their first packets")
+	}
 	for i := range flows {
 		for j := 1; j < len(flows[i].Events); j++ {
 			if a, b := &flows[i].Events[j-1], &flows[i].Events[j]; b.Time < a.Time || b.Record < a.Record {

@@ -89,7 +89,7 @@ func (c *conn) same(p *Packet) bool {
 	case p.Src == c.remote && bare:
 		return p.Seq == c.in.isn
 	case p.Src == c.remote: // simultaneous open
-		return p.Seq == c.in.isn && p.Ack-1 == c.out.isn
+		return p.Seq == c.in.isn && (!c.out.known || p.Ack-1 == c.out.isn)
 	case c.out.known && p.Seq != c.out.isn: // our host forgot a half-open connection
 		return false
 	case bare: // simultaneous open

@@ -115,9 +115,13 @@ for url in http://$v4 "http://$v6"; do
 	for name in a b c; do head -c 40000 "$tmp/www/big" | get -T - "$url/up/$name"; done
 done
 
-# One client port again and again: each SYN finds the TIME_WAIT of the last.
-for _ in 1 2 3 4 5; do get --local-port 40000 http://$v4:8000/1k; done
-for _ in 1 2 3 4 5; do get --local-port 40000 "http://$v6:8000/1k"; done
+# Client ports used twice: where the server closed first, the second SYN finds a TIME_WAIT.
+for n in 0 1 2 3; do
+	for _ in 1 2; do
+		get --local-port 4000$n http://$v4:8000/1k
+		get --local-port 4100$n "http://$v6:8000/1k"
+	done
+done
 
 # Resets: a port nobody listens on, a client that leaves in mid-answer, an upload the server does not read.
 get http://$v4:81/

@@ -22,7 +22,7 @@ func bench(ctx context.Context, args []string, std streams) error {
 		o     harness.Options
 		quick bool
 	)
-	fs := newFlagSet("bench", std)
+	fs := newFlagSet("bench")
 	matrixFlags(fs, &m)
 	fs.BoolVar(&quick, "quick", false, "a first look in 20 seconds: churn only, the fewest and the most workers")
 	fs.DurationVar(&o.Budget, "budget", 0, "about how long the whole run may take (default 4m30s; with -quick 15s)")
@@ -31,7 +31,7 @@ func bench(ctx context.Context, args []string, std streams) error {
 	fs.IntVar(&o.Rounds, "rounds", 2, "samples of each experiment a process")
 	fs.Uint64Var(&o.Seed, "seed", 1, "seed of the workload")
 	fs.StringVar(&o.Dir, "results", "results", "results folder")
-	if err := parse(fs, args); err != nil {
+	if err := parse(fs, std, args); err != nil {
 		return err
 	}
 	if o.Processes < 1 || o.Rounds < 1 || o.Budget < 0 || o.Measure < 0 {
@@ -63,6 +63,12 @@ func bench(ctx context.Context, args []string, std streams) error {
 	o.Command = []string{self, "process"}
 	if err := harness.Validate(o.Experiments); err != nil {
 		return errUsage{err}
+	}
+	if m.Params.Trace != "" {
+		if o.Notes, err = workloads.TraceReport(m.Params.Trace); err != nil {
+			return errUsage{err}
+		}
+		fmt.Fprintln(std.err, o.Notes)
 	}
 	path, err := harness.Run(ctx, o)
 	if path != "" {
@@ -134,7 +140,7 @@ func isSet(fs *flag.FlagSet, name string) (set bool) {
 
 // process is what bench starts: it measures the job on its standard input.
 func process(_ context.Context, args []string, std streams) error {
-	if err := parse(newFlagSet("process", std), args); err != nil {
+	if err := parse(newFlagSet("process"), std, args); err != nil {
 		return err
 	}
 	return harness.Child(std.in, std.out, std.err)

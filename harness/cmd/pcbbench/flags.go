@@ -1,24 +1,30 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 )
 
-// newFlagSet makes a subcommand's flags; what is wrong with them is said once, by parse's error.
-func newFlagSet(name string, std streams) *flag.FlagSet {
+// newFlagSet makes a subcommand's flags. It prints nothing by itself: see parse.
+func newFlagSet(name string) *flag.FlagSet {
 	fs := flag.NewFlagSet("pcbbench "+name, flag.ContinueOnError)
-	fs.SetOutput(std.err)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
 	return fs
 }
 
-// parse reads args; operands are allowed only up to as many as names.
-func parse(fs *flag.FlagSet, args []string, names ...string) error {
+// parse reads args, which end in as many operands as names. The flags are listed for -h only; what is wrong is said once.
+func parse(fs *flag.FlagSet, std streams, args []string, names ...string) error {
 	if err := fs.Parse(args); err != nil {
-		if err == flag.ErrHelp {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintf(std.out, "usage: %s [flags] %s\n", fs.Name(), operands(names))
+			fs.SetOutput(std.out)
+			fs.PrintDefaults()
 			return err
 		}
-		return errUsage{err}
+		return errUsage{fmt.Errorf("%w (%s -h lists the flags)", err, fs.Name())}
 	}
 	if fs.NArg() > len(names) {
 		return errUsage{fmt.Errorf("unexpected argument %q", fs.Arg(len(names)))}
@@ -27,4 +33,11 @@ func parse(fs *flag.FlagSet, args []string, names ...string) error {
 		return errUsage{fmt.Errorf("%s is missing", names[fs.NArg()])}
 	}
 	return nil
+}
+
+func operands(names []string) (s string) {
+	for _, n := range names {
+		s += "<" + n + "> "
+	}
+	return s
 }

@@ -14,7 +14,7 @@ import (
 
 // list prints everything that can be chosen.
 func list(_ context.Context, args []string, std streams) error {
-	if err := parse(newFlagSet("list", std), args); err != nil {
+	if err := parse(newFlagSet("list"), std, args); err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)

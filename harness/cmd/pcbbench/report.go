@@ -13,8 +13,8 @@ import (
 
 // summary prints what report does, of a file.
 func summary(_ context.Context, args []string, std streams) error {
-	fs := newFlagSet("summary", std)
-	if err := parse(fs, args, "results file"); err != nil {
+	fs := newFlagSet("summary")
+	if err := parse(fs, std, args, "results file"); err != nil {
 		return err
 	}
 	return report(std, fs.Arg(0))
@@ -76,4 +76,3 @@ func quote(args []string) string {
 	}
 	return strings.Join(words, " ")
 }
-

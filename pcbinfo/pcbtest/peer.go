@@ -1,0 +1,72 @@
+package pcbtest
+
+import (
+	"fmt"
+
+	"pcbbench/pcbinfo"
+)
+
+// A peer is the far end of one connection of a Torture. All its connections begin with the same numbers, so that others can make
+// its segments. It is used by the worker that owns the connection.
+type peer struct {
+	inc   pcbinfo.ConnInfo
+	iss   uint32 // ours, as the peer knows it; 0: the one that follows from the peer's
+	bytes uint64 // sent so far
+}
+
+const (
+	peerIRS = 1000
+	peerLen = 100 // bytes a segment
+)
+
+// segment makes the peer's next one. All of a peer's segments have the same window and acknowledge our SYN.
+func (p *peer) segment(flags uint8) *pcbinfo.Segment {
+	iss := p.iss
+	if iss == 0 {
+		iss = pcbinfo.ISN(&p.inc, peerIRS)
+	}
+	return &pcbinfo.Segment{Inc: p.inc, Seq: peerIRS + 1 + uint32(p.bytes), Ack: iss + 1, Win: 1 << 16, Flags: flags}
+}
+
+// open makes the handshake. Somebody else's copy of the last ACK may be faster.
+func (p *peer) open(w *worker) error {
+	syn := p.segment(pcbinfo.SYN)
+	syn.Seq = peerIRS
+	if err := w.expect(syn, pcbinfo.GotSyn); err != nil {
+		return err
+	}
+	return w.expect(p.segment(pcbinfo.ACK), pcbinfo.GotAccept, pcbinfo.GotAck)
+}
+
+// connect lets our user connect, and answers.
+func (p *peer) connect(w *worker) (err error) {
+	if p.iss, err = w.cpu.Connect(&p.inc); err != nil {
+		return err
+	}
+	answer := p.segment(pcbinfo.SYN | pcbinfo.ACK)
+	answer.Seq = peerIRS
+	return w.expect(answer, pcbinfo.GotConnect)
+}
+
+// data sends the next text; only what is delivered counts as sent.
+func (p *peer) data(w *worker, want pcbinfo.Outcome) error {
+	seg := p.segment(pcbinfo.ACK | pcbinfo.PSH)
+	seg.Len = peerLen
+	if want == pcbinfo.GotData {
+		p.bytes += peerLen
+	}
+	return w.expect(seg, want)
+}
+
+// close ends the connection from both sides.
+func (p *peer) close(w *worker) error {
+	if err := w.expect(p.segment(pcbinfo.FIN|pcbinfo.ACK), pcbinfo.GotFin); err != nil {
+		return err
+	}
+	if err := w.cpu.Close(p.inc); err != nil {
+		return fmt.Errorf("close %v: %w", p.inc, err)
+	}
+	last := p.segment(pcbinfo.ACK)
+	last.Seq, last.Ack = last.Seq+1, last.Ack+1
+	return w.expect(last, pcbinfo.GotAck)
+}

@@ -1,0 +1,27 @@
+package pcbtest
+
+import (
+	"testing"
+	"time"
+
+	"pcbbench/locks/probe"
+	"pcbbench/pcbinfo"
+)
+
+func TestTorture(t *testing.T) {
+	for _, sp := range variants(t) {
+		t.Run(sp.String(), func(t *testing.T) {
+			for _, buckets := range []int{0, 1} {
+				seed := time.Now().UnixNano()
+				probe.Seed(seed)
+				c := Config{Table: pcbinfo.Config{CPUs: 4, Buckets: buckets}, Steps: 3000, Seed: uint64(seed)}
+				if sp.Workers == 1 {
+					continue
+				}
+				if err := Torture(sp, c); err != nil {
+					t.Errorf("%d buckets: %v", buckets, err)
+				}
+			}
+		})
+	}
+}
