@@ -88,6 +88,7 @@ func (b *bench) sample(v *variant, seed uint64, tm Timing) (*Sample, error) {
 		return nil, err
 	}
 	s := &Sample{BytesConn: float64(heap()-before) / float64(max(1, w.Flows()))}
+	w.Forget()
 	r := &run{b: b, v: v, in: in, ds: w.Drivers(in, v.model), tm: tm}
 	if err := r.measure(s); err != nil {
 		return nil, err

@@ -12,11 +12,9 @@ import (
 // of either family: a listener bound to it takes segments for any local address.
 type Addr struct{ hi, lo uint64 }
 
-const v4mapped = 0xffff << 32
-
 // AddrFrom converts a; the unspecified addresses 0.0.0.0 and :: both become the zero Addr. Zones are dropped.
 func AddrFrom(a netip.Addr) Addr {
-	if !a.IsValid() || a.IsUnspecified() {
+	if a = a.Unmap(); !a.IsValid() || a.IsUnspecified() {
 		return Addr{}
 	}
 	b := a.As16()
@@ -62,7 +60,8 @@ func (inc *ConnInfo) match(o *ConnInfo) bool {
 // exclusive or alone, which an attacker who picks his ports can aim; a benchmark's regular addresses would
 // aim it by accident.
 func (inc *ConnInfo) hash(seed uint64) uint32 {
-	h := fold(inc.Faddr.lo^seed, inc.Laddr.lo^inc.ports()<<32^0x9e3779b97f4a7c15)
+	// The first constant keeps small seeds from cancelling small interface identifiers: a factor of 0 forgets the other one.
+	h := fold(inc.Faddr.lo^seed^0xa0761d6478bd642f, inc.Laddr.lo^inc.ports()<<32^0x9e3779b97f4a7c15)
 	if inc.Faddr.hi != 0 {
 		h = fold(h^inc.Faddr.hi, inc.Laddr.hi^0xd1b54a32d192ed03)
 	}

@@ -14,7 +14,7 @@ type Workload struct {
 	lap    int
 	flows  []*flow
 	opened pcbinfo.Stats // the table's counts when Open was done
-	// Only until Open is done:
+	// Only for Open:
 	chunks []chunk
 	ops    []op
 	segOf  []*pcbinfo.Segment
@@ -50,10 +50,12 @@ func (w *Workload) Open(in pcbinfo.Info) error {
 			return fmt.Errorf("workload: opening %v: %w", f.inc, o.err)
 		}
 	}
-	w.chunks, w.ops, w.segOf = nil, nil, nil
 	w.opened = in.Stats()
 	return nil
 }
+
+// Forget drops what only Open needs.
+func (w *Workload) Forget() { w.chunks, w.ops, w.segOf = nil, nil, nil }
 
 // An opener runs scripts before the clock starts.
 type opener struct {

@@ -72,8 +72,8 @@ func (t *Table) add(rec *benchfmt.Result, index map[string]int) {
 	t.Rows[i].Samples[scheme] = append(t.Rows[i].Samples[scheme], v)
 }
 
-// BenchstatArgs are benchstat's arguments for a table with a column for each scheme, in the given order and then by name, and a row
-// for each setting, named by what differs between settings.
+// BenchstatArgs are benchstat's arguments for a table a worker count, with a column for each scheme, in the given order and then by name,
+// and a row for each setting, named by what differs between settings.
 func (t *Table) BenchstatArgs(order []string) []string {
 	var here []string
 	for _, r := range t.Rows {
@@ -89,7 +89,7 @@ func (t *Table) BenchstatArgs(order []string) []string {
 	for i := range here {
 		here[i] = strconv.Quote(here[i])
 	}
-	rows := "/mix /workers@num"
+	rows := "/mix"
 	for _, key := range []string{"work", "lock", "dispatch", "conns", "batch", "affinity", "pin"} {
 		if len(t.values[key]) > 1 && !(key == "conns" && t.follows(key, "mix")) {
 			rows += " /" + key
@@ -98,7 +98,7 @@ func (t *Table) BenchstatArgs(order []string) []string {
 			}
 		}
 	}
-	return []string{"-filter", ".unit:(ns/seg OR p99-ns)", "-col", "/scheme@(" + strings.Join(here, " ") + ")", "-row", rows}
+	return []string{"-filter", ".unit:(ns/seg OR p99-ns)", "-table", ".config /workers@num", "-col", "/scheme@(" + strings.Join(here, " ") + ")", "-row", rows}
 }
 
 // rank is where a scheme stands in order, its options aside.

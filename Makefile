@@ -1,0 +1,55 @@
+# pcbbench needs Go and make, nothing else: the tools are modules named in go.mod.
+GO       ?= go
+BIN      := bin/pcbbench
+RESULTS  ?= results
+# Flags for pcbbench bench, as in: make bench BENCHFLAGS='-schemes global,connp -workers 4'
+BENCHFLAGS ?=
+# What differs between two runs by nature: benchstat must not keep their results apart for it.
+IGNORE   := date,commit,dirty,load,steal-since-boot,seed
+
+.PHONY: help bench quick compare list build test race torture-test fuzz lint check clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  variables: TRACE=file.pcap BENCHFLAGS='...' OLD=file NEW=file RESULTS=folder"
+
+bench: build ## measure the default matrix (5 minutes) or, with TRACE=file.pcap, the replay of a capture
+	@$(BIN) bench -results $(RESULTS) $(if $(TRACE),-trace '$(TRACE)') $(BENCHFLAGS)
+
+quick: build ## a first table in 20 seconds
+	@$(BIN) bench -quick -results $(RESULTS) $(BENCHFLAGS)
+
+compare: ## compare two results files with benchstat: OLD=… NEW=…
+	@test -f '$(OLD)' || { echo "make compare: OLD='$(OLD)' is no file" >&2; exit 2; }
+	@test -f '$(NEW)' || { echo "make compare: NEW='$(NEW)' is no file" >&2; exit 2; }
+	@$(GO) tool benchstat -ignore $(IGNORE) -filter '.unit:(ns/seg OR p99-ns OR allocs/seg)' '$(OLD)' '$(NEW)'
+
+list: build ## every scheme, lock, mix and dispatch model
+	@$(BIN) list
+
+build: ## bin/pcbbench, without profile-guided optimization, which would favour one scheme
+	@$(GO) build -pgo=off -o $(BIN) ./harness/cmd/pcbbench
+
+test: ## all tests
+	$(GO) test ./...
+
+race: ## all tests under the race detector
+	$(GO) test -race ./...
+
+torture-test: ## the tests of locks and tables with random yields at the probe points
+	$(GO) test -tags torture ./locks/... ./pcbinfo/...
+
+lint: ## formatting, vet, staticcheck
+	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt: $$out" >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags torture ./...
+	$(GO) tool staticcheck ./...
+
+fuzz: ## a minute of fuzzing for each target
+	$(GO) test ./workloads/pcap -run '^$$' -fuzz FuzzRead -fuzztime 60s
+	$(GO) test ./pcbinfo -run '^$$' -fuzz FuzzSegments -fuzztime 60s
+
+check: lint test race quick ## what CI does
+
+clean: ## remove what was built
+	rm -rf bin
