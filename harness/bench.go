@@ -58,15 +58,16 @@ func Run(ctx context.Context, o Options) (path string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := writeHeader(f, facts.Stable(), run); err != nil {
+	out := &wholeLines{f: f}
+	if err := writeHeader(out, facts.Stable(), run); err != nil {
 		return f.Name(), err
 	}
 	for line := range strings.Lines(o.Notes) {
-		if _, err := fmt.Fprintln(f, "#", strings.TrimRight(line, "\n")); err != nil {
+		if _, err := fmt.Fprintln(out, "#", strings.TrimRight(line, "\n")); err != nil {
 			return f.Name(), err
 		}
 	}
-	r := &runner{Options: o, out: f, progress: newProgress(o.Stderr)}
+	r := &runner{Options: o, out: out, progress: newProgress(o.Stderr)}
 	return f.Name(), r.run(ctx)
 }
 
@@ -88,6 +89,21 @@ func create(folder string, run []machine.KeyValue) (*os.File, error) {
 		}
 		name = fmt.Sprintf("%s-%d", strings.TrimSuffix(name, fmt.Sprintf("-%d", n)), n+1) // another run in the same second
 	}
+}
+
+// A wholeLines is a file that stays valid when the disk is full: a line that did not go in whole is taken out again.
+type wholeLines struct {
+	f    *os.File
+	size int64
+}
+
+func (w *wholeLines) Write(line []byte) (int, error) {
+	n, err := w.f.Write(line)
+	if err != nil {
+		return 0, errors.Join(err, w.f.Truncate(w.size))
+	}
+	w.size += int64(n)
+	return n, nil
 }
 
 // A runner is a bench run under way.
