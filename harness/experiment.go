@@ -3,6 +3,7 @@ package harness
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"pcbbench/locks"
 	"pcbbench/pcbinfo"
@@ -97,7 +98,16 @@ func (v *variant) name() string {
 	fmt.Fprintf(&b, "Input/scheme=%s/lock=%s/dispatch=%s/mix=%s/conns=%d/batch=%d/workers=%d/affinity=%s/pin=%s/work=%d",
 		v.Scheme, v.Lock, v.Dispatch, w.Mix, w.Conns, w.Batch, w.Workers, w.Affinity, v.Pin, v.Work)
 	for _, k := range w.Uncommon() {
-		fmt.Fprintf(&b, "/%s", k)
+		fmt.Fprintf(&b, "/%s", strings.Map(inName, k))
 	}
 	return b.String()
+}
+
+// inName replaces what a capture's file name may hold and a benchmark's name may not: blanks end it, a slash ends the key, and digits
+// after a last dash are taken for GOMAXPROCS.
+func inName(r rune) rune {
+	if r == ' ' || r == '/' || r == '-' || !unicode.IsPrint(r) {
+		return '_'
+	}
+	return r
 }

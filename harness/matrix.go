@@ -44,7 +44,7 @@ func (m Matrix) Experiments() (es []Experiment) {
 	m.defaults()
 	for _, e := range m.product() {
 		i := slices.IndexFunc(pcbinfo.Schemes, func(s pcbinfo.Scheme) bool { return s.Name == e.Scheme })
-		if named || m.Force || i >= 0 && fits(pcbinfo.Schemes[i], e) {
+		if named || fits(pcbinfo.Schemes[i], e) {
 			es = append(es, e)
 		}
 	}
@@ -52,7 +52,7 @@ func (m Matrix) Experiments() (es []Experiment) {
 }
 
 func fits(s pcbinfo.Scheme, e Experiment) bool {
-	return (s.Workers == 0 || e.Workload.Workers <= s.Workers) && (s.Lock != "" || e.Lock == "default")
+	return (e.Force || s.Workers == 0 || e.Workload.Workers <= s.Workers) && (s.Lock != "" || e.Lock == "default")
 }
 
 func (m *Matrix) defaults() {

@@ -5,12 +5,14 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 )
 
 // A progress tells how far a run is: one line, rewritten on a terminal, a plain line every few seconds elsewhere. What processes say
 // on their standard error goes through it, so that the two do not mix.
 type progress struct {
+	mu      sync.Mutex // what a process says is copied by a goroutine of its own
 	w       io.Writer
 	tty     bool
 	open    bool // a line without its newline stands on the terminal
@@ -49,11 +51,15 @@ func (p *progress) step() {
 
 func (p *progress) finish() {
 	p.say("%d of %d samples in %v", p.done, p.total, time.Since(p.started).Round(time.Second))
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.endLine()
 }
 
 func (p *progress) say(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if !p.tty {
 		fmt.Fprintln(p.w, line)
 		return
@@ -62,6 +68,7 @@ func (p *progress) say(format string, args ...any) {
 	p.open = true
 }
 
+// endLine is called with mu held.
 func (p *progress) endLine() {
 	if p.open {
 		fmt.Fprintln(p.w)
@@ -71,6 +78,8 @@ func (p *progress) endLine() {
 
 // Write takes what a process says on its standard error.
 func (p *progress) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.endLine()
 	if _, err := io.WriteString(p.w, strings.TrimLeft(string(text), "\r")); err != nil {
 		return 0, err

@@ -93,7 +93,7 @@ func (b *bench) sample(v *variant, seed uint64, tm Timing) (*Sample, error) {
 	if err := r.measure(s); err != nil {
 		return nil, err
 	}
-	if err := bounded(func() error { return r.check(w, s) }); err != nil {
+	if err := bounded(stuckAfter, "checking the table", func() error { return r.check(w, s) }); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -112,8 +112,8 @@ func (r *run) check(w *workloads.Workload, s *Sample) error {
 	return r.in.Close()
 }
 
-// bounded calls f, turns its panic into an error, and gives it up as stuck after a while.
-func bounded(f func() error) error {
+// bounded calls f, turns its panic into an error, and gives it up as stuck in what it does after a while.
+func bounded(limit time.Duration, what string, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		defer func() {
@@ -126,8 +126,8 @@ func bounded(f func() error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(stuckAfter):
-		return &StuckError{"checking the table"}
+	case <-time.After(limit):
+		return &StuckError{limit, what}
 	}
 }
 
@@ -164,14 +164,13 @@ type run struct {
 
 // A worker is one worker's measurements; nobody else looks before it is done.
 type worker struct {
-	warm       atomic.Bool
-	segs       uint64
-	batches    uint64
-	start, end int64 // ticks
-	waiting    int64 // ticks
-	hist       *hdrhistogram.Histogram
-	err        error
-	_          [128]byte
+	warm    atomic.Bool
+	segs    uint64
+	batches uint64
+	waiting int64 // ticks
+	hist    *hdrhistogram.Histogram
+	err     error
+	_       [128]byte
 }
 
 // The range of batch latencies, in ticks: up to some ten seconds, two digits.
@@ -248,12 +247,12 @@ func (r *run) awaitWarm() {
 
 // await waits for the workers, but not for ever.
 func (r *run) await(wg *sync.WaitGroup) error {
-	err := bounded(func() error {
+	err := bounded(stuckAfter, "", func() error {
 		wg.Wait()
 		return nil
 	})
 	if errors.As(err, new(*StuckError)) {
-		return &StuckError{r.describe()}
+		return &StuckError{stuckAfter, r.describe()}
 	}
 	for i := range r.workers {
 		if err := r.workers[i].err; err != nil {
@@ -264,10 +263,13 @@ func (r *run) await(wg *sync.WaitGroup) error {
 }
 
 // A StuckError says that workers made no progress. They still run: the process is of no more use.
-type StuckError struct{ who string }
+type StuckError struct {
+	after time.Duration
+	who   string
+}
 
 func (e *StuckError) Error() string {
-	return fmt.Sprintf("no progress for %v: %s", stuckAfter, e.who)
+	return fmt.Sprintf("no progress for %v: %s", e.after, e.who)
 }
 
 func (r *run) describe() string {
@@ -321,11 +323,9 @@ func (r *run) loop(d *workloads.Driver, w *worker) {
 	for !r.failed.Load() {
 		if now := r.phase.Load(); now != phase {
 			if phase = now; phase == draining {
-				w.end = last
 				return
 			}
 			last = clock.Now()
-			w.start = last
 		}
 		if !d.Ready() {
 			runtime.Gosched()
@@ -390,36 +390,30 @@ func (r *run) walk(s *Sample) {
 	}
 }
 
-// sum makes one Sample of the workers' measurements. Rates are added worker by worker, since they do not start and stop in the
-// same nanosecond.
+// sum makes one Sample of the workers' measurements. A worker is late by up to a batch at both ends of the measured time, which
+// evens out. The time is not each worker's own: those that take turns on a CPU would each claim its full rate.
 func (r *run) sum(s *Sample, mallocs uint64) error {
 	if err := r.b.clock.Recalibrate(); err != nil {
 		return err
 	}
 	s.Latency = hdrhistogram.New(1, maxTicks, 2)
-	var rate, squares, busy, waiting float64
+	var squares, waiting float64
 	var batches uint64
 	for i := range r.workers {
 		w := &r.workers[i]
-		ns := r.b.clock.NS(w.end - w.start)
-		if ns <= 0 {
-			return fmt.Errorf("worker %d was never scheduled in the measured time", i)
-		}
 		s.Segs += w.segs
 		batches += w.batches
-		rate += float64(w.segs) / ns
 		squares += float64(w.segs) * float64(w.segs)
-		busy += ns
 		waiting += r.b.clock.NS(w.waiting)
 		s.Latency.Merge(w.hist)
 	}
 	if s.Segs == 0 {
 		return errors.New("no segment in the measured time: too short")
 	}
-	s.NSPerSeg = 1 / rate
+	s.NSPerSeg = float64(s.Wall) / float64(s.Segs)
 	s.Fairness = float64(s.Segs) * float64(s.Segs) / squares / float64(len(r.workers))
 	s.Allocs = float64(mallocs / s.Segs)
 	s.SegsBatch = float64(s.Segs) / float64(batches)
-	s.Waiting = waiting / busy
+	s.Waiting = waiting / (float64(s.Wall) * float64(len(r.workers)))
 	return nil
 }

@@ -112,7 +112,7 @@ func (b *builder) ring(worker int, order []int32, segOf []*pcbinfo.Segment) *Rin
 		ops += int(b.chunks[i].lastOp - b.chunks[i].firstOp)
 	}
 	r := &Ring{segs: make([]pcbinfo.Segment, 0, n), ptrs: make([]*pcbinfo.Segment, n), steps: make([]advance, 0, n), ops: make([]op, 0, ops)}
-	cut := cutter{r: r, b: b, asked: map[*flow]int{}}
+	cut := cutter{r: r, b: b, worker: int32(worker)}
 	for _, i := range order {
 		cut.chunk(&b.chunks[i], segOf)
 	}
@@ -123,12 +123,12 @@ func (b *builder) ring(worker int, order []int32, segOf []*pcbinfo.Segment) *Rin
 // A cutter makes batches: none larger than Params.Batch, none over a phase's end, and none with a segment that follows a
 // request of its own connection.
 type cutter struct {
-	b     *builder
-	r     *Ring
-	first int // segment of the batch in the making
-	op    int // its first request
-	phase int
-	asked map[*flow]int // the last batch with a request of that flow's
+	b      *builder
+	r      *Ring
+	first  int // segment of the batch in the making
+	op     int // its first request
+	phase  int
+	worker int32
 }
 
 func (k *cutter) chunk(c *chunk, segOf []*pcbinfo.Segment) {
@@ -136,7 +136,7 @@ func (k *cutter) chunk(c *chunk, segOf []*pcbinfo.Segment) {
 	if k.b.p.Affinity == Spray {
 		phase = int(c.at) % k.b.lap * phases / k.b.lap
 	}
-	if asked, ok := k.asked[c.flow]; phase != k.phase || ok && asked == len(k.r.batches) {
+	if phase != k.phase || c.flow.asked == k.batch() {
 		k.flush()
 	}
 	k.phase = phase
@@ -161,9 +161,12 @@ func (k *cutter) chunk(c *chunk, segOf []*pcbinfo.Segment) {
 			op.inc = &segOf[c.lastStep-1].Inc
 		}
 		r.ops = append(r.ops, op)
-		k.asked[c.flow] = len(r.batches)
+		c.flow.asked = k.batch()
 	}
 }
+
+// batch names the batch in the making; it is never the zero batchName.
+func (k *cutter) batch() batchName { return batchName{k.worker + 1, int32(len(k.r.batches))} }
 
 func (k *cutter) flush() {
 	r := k.r

@@ -29,6 +29,9 @@ type op struct {
 // answers are the segments that wait for what a connect returns.
 type answers struct{ patches []patch }
 
+// A batchName is a batch of some worker's.
+type batchName struct{ worker, batch int32 }
+
 // A patch is a segment of a connection that we open: its port and numbers are known when Connect has answered.
 type patch struct {
 	seg *pcbinfo.Segment
@@ -58,8 +61,9 @@ type flow struct {
 	startAck   uint32
 	seqStep    uint32 // what a lap adds to the peer's numbers and to ours
 	ackStep    uint32
-	firstChunk int // of the builder's, in script order
-	lastChunk  int // exclusive
+	asked      batchName // the last batch with a request of ours, while batches are cut
+	firstChunk int       // of the builder's, in script order
+	lastChunk  int       // exclusive
 	// What Check expects at the end of a lap; state Closed: not in the table, or in TIME-WAIT.
 	state    pcbinfo.State
 	rcv      uint32 // rcv_nxt at the end of lap 0
