@@ -190,6 +190,9 @@ func (r *runner) process(ctx context.Context, job Job, take func([]byte) error) 
 		return err
 	}
 	if err := cmd.Start(); err != nil {
+		if ctx.Err() != nil {
+			return ErrInterrupted
+		}
 		return err
 	}
 	takeErr := eachLine(out, take)

@@ -90,12 +90,13 @@ func TestNames(t *testing.T) {
 	if got, want := resolved(t, e).name(), "Input/scheme=connp:groups=16/lock=default/dispatch=direct/mix=churn/conns=10/batch=32/workers=2/affinity=rss/pin=none/work=0"; got != want {
 		t.Errorf("name is\n%s, want\n%s", got, want)
 	}
+	e.Workload.Mix, e.Workload.Skew = "rpc", 0.9
 	e.Workload.V6, e.Workload.Payload, e.Workload.Walkers, e.Workload.Listeners, e.Workload.Peers = -1, 9, 1, 3, 5
 	keys, values := parts(t, resolved(t, e).name())
-	if want := append(slices.Clone(usual), "listeners", "peers", "v6", "payload", "walkers"); !slices.Equal(keys, want) {
+	if want := append(slices.Clone(usual), "skew", "listeners", "peers", "v6", "payload", "walkers"); !slices.Equal(keys, want) {
 		t.Errorf("keys are %v, want %v", keys, want)
 	}
-	for key, want := range map[string]string{"scheme": "connp:groups=16", "v6": "0", "payload": "9", "walkers": "1", "listeners": "3", "peers": "5"} {
+	for key, want := range map[string]string{"scheme": "connp:groups=16", "skew": "0.9", "v6": "0", "payload": "9", "walkers": "1", "listeners": "3", "peers": "5"} {
 		if values[key] != want {
 			t.Errorf("%s=%s, want %s", key, values[key], want)
 		}

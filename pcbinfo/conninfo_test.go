@@ -95,7 +95,7 @@ func TestHashSpread(t *testing.T) {
 	}
 }
 
-func addr4(i int) Addr { return Addr{0, v4mapped | 198<<24 | 18<<16 + uint64(i)} }
+func addr4(i int) Addr { return Addr{0, 0xffff<<32 | 198<<24 | 18<<16 + uint64(i)} }
 
 func chiSquared(counts []int, n int) (x float64) {
 	mean := float64(n) / float64(len(counts))

@@ -107,6 +107,7 @@ func (d *Driver) Next() int {
 	if d.next++; d.next == len(d.ring.batches) {
 		d.next = 0
 		d.lap++
+		d.current.Store(d.lap * phases) // perhaps the last: who is behind must not wait for a phase we never ask for
 	}
 	return len(b.Segs)
 }

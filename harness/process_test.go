@@ -1,0 +1,197 @@
+package harness
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/perf/benchfmt"
+)
+
+// brief is a Timing for tests.
+var brief = Timing{Warm: time.Millisecond, Measure: 3 * time.Millisecond}
+
+// input is job as Child reads it.
+func input(t *testing.T, job Job) io.Reader {
+	t.Helper()
+	text, err := json.Marshal(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.NewReader(text)
+}
+
+// names are the results' benchmark names.
+func names(results []*benchfmt.Result) (ns []string) {
+	for _, r := range results {
+		ns = append(ns, string(r.Name))
+	}
+	return ns
+}
+
+// everyScheme is a tiny experiment for each scheme and reclamation, sprayed over some workers so that every optional metric appears.
+func everyScheme(t *testing.T) (es []Experiment) {
+	t.Helper()
+	for _, e := range (Matrix{CPUs: 2, Workers: []int{1, 2}, Mixes: []string{"walk"}, Works: []int{0}, Pins: []string{PinNone}}).Experiments() {
+		e.Workload.Conns = 10
+		e.Workload.Affinity = "spray"
+		es = append(es, e)
+	}
+	gc := es[len(es)-1]
+	gc.Scheme = "smr:smr=gc"
+	return append(es, gc)
+}
+
+// TestChildLines checks that every sample is one whole line that benchfmt reads, with the common metrics in order and no unit twice.
+func TestChildLines(t *testing.T) {
+	var out, errs bytes.Buffer
+	es := everyScheme(t)
+	// unsync cannot stand a walker beside its worker.
+	es = slices.DeleteFunc(es, func(e Experiment) bool { return e.Scheme == "unsync" })
+	if err := Child(input(t, Job{es, 1, brief, 3}), &out, &errs); err != nil || errs.Len() > 0 {
+		t.Fatalf("%v\n%s", err, &errs)
+	}
+	for line := range strings.Lines(out.String()) {
+		if !strings.HasPrefix(line, "Benchmark") && !strings.HasPrefix(line, "# disturbed: ") || !strings.HasSuffix(line, "\n") {
+			t.Errorf("no result and no comment: %q", line)
+		}
+	}
+	results, _ := parsed(t, out.Bytes())
+	if len(results) != len(es) {
+		t.Fatalf("%d results of %d samples", len(results), len(es))
+	}
+	for _, r := range results {
+		var units []string
+		for _, v := range r.Values {
+			unit := v.OrigUnit
+			if unit == "" {
+				unit = v.Unit
+			}
+			if slices.Contains(units, unit) {
+				t.Errorf("%s has %s twice", r.Name, unit)
+			}
+			units = append(units, unit)
+		}
+		for i, u := range Units[:10] {
+			if units[i] != u.name {
+				t.Errorf("%s: metric %d is %s, want %s", r.Name, i, units[i], u.name)
+			}
+		}
+		if r.Iters < 1 {
+			t.Errorf("%s has %d segments", r.Name, r.Iters)
+		}
+	}
+}
+
+// TestRounds checks that every round is complete, that the rounds' orders differ, and that the seed decides them.
+func TestRounds(t *testing.T) {
+	var es []Experiment
+	for _, s := range []string{"null", "global", "refcount", "connp", "smr"} {
+		es = append(es, tiny(s, 1))
+	}
+	order := func(seed uint64) []string {
+		var out bytes.Buffer
+		if err := Child(input(t, Job{es, 3, Timing{time.Millisecond, time.Millisecond}, seed}), &out, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		results, _ := parsed(t, out.Bytes())
+		return names(results)
+	}
+	first := order(1)
+	if len(first) != 3*len(es) {
+		t.Fatalf("%d samples, want 3 rounds of %d", len(first), len(es))
+	}
+	rounds := slices.Collect(slices.Chunk(first, len(es)))
+	for i, round := range rounds {
+		sorted := slices.Compact(slices.Sorted(slices.Values(round)))
+		if len(sorted) != len(es) {
+			t.Errorf("round %d is not complete: %v", i, round)
+		}
+	}
+	if slices.Equal(rounds[0], rounds[1]) && slices.Equal(rounds[1], rounds[2]) {
+		t.Errorf("all rounds have the order %v", rounds[0])
+	}
+	if again := order(1); !slices.Equal(again, first) {
+		t.Errorf("seed 1 once gave %v and then %v", first, again)
+	}
+	if other := order(2); slices.Equal(other, first) {
+		t.Errorf("seeds 1 and 2 both gave %v", first)
+	}
+}
+
+// TestFailedSamples checks that a sample with a fault has no line, is named with what went wrong, and stops nobody else.
+func TestFailedSamples(t *testing.T) {
+	withBroken(t)
+	es := []Experiment{tiny("global", 2)}
+	for fault := range faults {
+		es = append(es, tiny(fault, 2))
+	}
+	var out, errs bytes.Buffer
+	err := Child(input(t, Job{es, 2, brief, 1}), &out, &errs)
+	if err == nil || !strings.Contains(err.Error(), "8 samples failed") {
+		t.Errorf("the job ended with %v, want 8 failed samples", err)
+	}
+	results, _ := parsed(t, out.Bytes())
+	good := resolved(t, es[0]).name()
+	if got := names(results); !slices.Equal(got, []string{good, good}) {
+		t.Errorf("there are numbers for %v", got)
+	}
+	reports := strings.Split(errs.String(), "FAILED ")[1:]
+	if len(reports) != 8 {
+		t.Fatalf("%d reports of failure, want 8:\n%s", len(reports), &errs)
+	}
+	for fault, says := range map[string][]string{
+		"lossy":    {"segments with outcome"},
+		"panicky":  {"pcb 7 is gone", "panickyCPU).Input (broken_test.go:"},
+		"leaky":    {"7 inpcbs leaked"},
+		"breaking": {"the table is in pieces", "breaking.Len (broken_test.go:"},
+	} {
+		name := resolved(t, tiny(fault, 2)).name()
+		for _, s := range says {
+			told := func(report string) bool {
+				return strings.HasPrefix(report, name+": no number: ") && strings.Contains(report, s)
+			}
+			if !slices.ContainsFunc(reports, told) {
+				t.Errorf("no report on %s says %q:\n%s", name, s, &errs)
+			}
+		}
+	}
+}
+
+func TestBadJobs(t *testing.T) {
+	for _, text := range []string{"", "{", "[]", `{"Experiments": 3}`, `{"Rounds": -1.5}`} {
+		var out bytes.Buffer
+		if err := Child(strings.NewReader(text), &out, io.Discard); err == nil || !strings.HasPrefix(err.Error(), "reading the job: ") || out.Len() > 0 {
+			t.Errorf("job %q ended with %v and wrote %q", text, err, &out)
+		}
+	}
+	var out bytes.Buffer
+	es := []Experiment{tiny("global", 1), tiny("nothere", 1)}
+	if err := Child(input(t, Job{es, 1, brief, 1}), &out, io.Discard); err == nil || !strings.Contains(err.Error(), "nothere") || out.Len() > 0 {
+		t.Errorf("a job that is refused in part ended with %v and wrote %q", err, &out)
+	}
+}
+
+// full is a full disk.
+type full struct{ writes int }
+
+func (w *full) Write([]byte) (int, error) {
+	w.writes++
+	return 0, syscall.ENOSPC
+}
+
+// TestChildOnFullDisk checks that a job ends with the first line that cannot be written; that is no failed sample.
+func TestChildOnFullDisk(t *testing.T) {
+	var out full
+	var errs bytes.Buffer
+	err := Child(input(t, Job{[]Experiment{tiny("global", 1), tiny("null", 1)}, 3, brief, 1}), &out, &errs)
+	if !errors.Is(err, syscall.ENOSPC) || out.writes != 1 || errs.Len() > 0 {
+		t.Errorf("the job ended with %v after %d writes, having said %q", err, out.writes, &errs)
+	}
+}

@@ -1,0 +1,206 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"pcbbench/pcbinfo"
+	"pcbbench/workloads"
+)
+
+// sampled measures e, with the bench that a job of e alone would have.
+func sampled(t *testing.T, e Experiment, tm Timing) (*bench, *Sample) {
+	t.Helper()
+	b, err := newBench(e.Workload.Workers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := resolved(t, e)
+	s, err := b.sample(v, 5, tm)
+	if err != nil {
+		t.Fatalf("%s: %v", v.name(), err)
+	}
+	return b, s
+}
+
+// plausible checks what holds for every sample.
+func plausible(t *testing.T, e Experiment, b *bench, s *Sample) {
+	t.Helper()
+	bad := func(format string, args ...any) {
+		t.Helper()
+		t.Errorf("%s with %d workers: %s", e.Scheme, e.Workload.Workers, fmt.Sprintf(format, args...))
+	}
+	value := map[string]float64{}
+	for _, v := range s.values(b.clock) {
+		value[v.Unit] = v.Value
+		if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) || v.Value < 0 {
+			bad("%s is %v", v.Unit, v.Value)
+		}
+	}
+	workers := float64(e.Workload.Workers)
+	if f := value["fairness"]; f < 1/workers-1e-9 || f > 1+1e-9 {
+		bad("fairness is %v", f)
+	}
+	if p := value["ns/seg"] * value["segs/s"]; math.Abs(p/1e9-1) > 1e-9 {
+		bad("ns/seg × segs/s is %v", p)
+	}
+	// All workers' segments fill the measured time once, however many share a CPU.
+	if ratio := s.NSPerSeg * float64(s.Segs) / float64(s.Wall); s.Segs == 0 || math.Abs(ratio-1) > 1e-9 {
+		bad("%d segments of %v ns in %v", s.Segs, s.NSPerSeg, s.Wall)
+	}
+	if p50, p99, p999, most := value["p50-ns"], value["p99-ns"], value["p99.9-ns"], value["max-ns"]; p50 <= 0 || p50 > p99 || p99 > p999 || p999 > most {
+		bad("quantiles are not in order: %v %v %v %v", p50, p99, p999, most)
+	}
+	if e.Scheme != "smr:smr=gc" && s.Allocs != 0 {
+		bad("%v allocations a segment of %d", s.Allocs, s.Segs)
+	}
+	if s.SegsBatch <= 0 || s.SegsBatch > 32 {
+		bad("%v segments a batch of at most 32", s.SegsBatch)
+	}
+	if s.Waiting > 1 {
+		bad("waited for %v of the time", s.Waiting)
+	}
+}
+
+// noneLeft waits for the goroutines that a sample started.
+func noneLeft(t *testing.T, before int) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for runtime.NumGoroutine() > before {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// TestSamples measures every scheme alone and with company, and where one CPU serves all.
+func TestSamples(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for _, procs := range []int{1, runtime.NumCPU()} {
+		func() {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+			for _, scheme := range append(pcbinfo.Names(), "smr:smr=gc") {
+				for _, workers := range []int{1, 2} {
+					if scheme == "unsync" && workers > 1 {
+						continue
+					}
+					e := tiny(scheme, workers)
+					b, s := sampled(t, e, Timing{time.Millisecond, 10 * time.Millisecond})
+					plausible(t, e, b, s)
+				}
+			}
+		}()
+	}
+	noneLeft(t, before)
+}
+
+// TestSpray measures the sprayed workload, whose workers must stop at the same lap.
+func TestSpray(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for _, scheme := range []string{"null", "global", "smr"} {
+		for _, workers := range []int{1, 2, 3} {
+			e := tiny(scheme, workers)
+			e.Workload.Affinity = workloads.Spray
+			b, s := sampled(t, e, brief)
+			plausible(t, e, b, s)
+			if workers == 1 && s.Waiting > 0 {
+				t.Errorf("a single worker waited for %v of the time", s.Waiting)
+			}
+		}
+	}
+	noneLeft(t, before)
+}
+
+// TestPinned measures with threads and CPUs of their own, and more workers than those.
+func TestPinned(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("threads cannot be pinned on " + runtime.GOOS)
+	}
+	before := runtime.NumGoroutine()
+	for _, workers := range []int{1, 2, 4 * runtime.GOMAXPROCS(0)} {
+		e := tiny("refcount", workers)
+		e.Pin = PinCPU
+		b, s := sampled(t, e, brief)
+		plausible(t, e, b, s)
+	}
+	noneLeft(t, before)
+}
+
+// TestOversubscribed measures four workers a CPU: some may never have their turn in so short a time, and the rest must not be
+// counted as if each had a CPU.
+func TestOversubscribed(t *testing.T) {
+	for _, scheme := range []string{"null", "global", "connp", "smr"} {
+		e := tiny(scheme, 4*runtime.GOMAXPROCS(0))
+		b, s := sampled(t, e, brief)
+		plausible(t, e, b, s)
+	}
+}
+
+// TestWalkers checks that walks are counted where somebody walks, and only there.
+func TestWalkers(t *testing.T) {
+	walks := func(walkers int) (units int, s *Sample) {
+		e := tiny("global", 1)
+		e.Workload.Walkers = walkers
+		b, s := sampled(t, e, Timing{time.Millisecond, 30 * time.Millisecond})
+		plausible(t, e, b, s)
+		for _, v := range s.values(b.clock) {
+			if strings.HasPrefix(v.Unit, "walk") {
+				units++
+			}
+		}
+		return units, s
+	}
+	if units, s := walks(0); units != 0 || s.Walks != 0 {
+		t.Errorf("without walkers %d walks", s.Walks)
+	}
+	for range 10 { // a walker that starves has nothing to show
+		if units, s := walks(2); s.Walks > 0 {
+			if units != 2 || s.WalkTime <= 0 {
+				t.Errorf("%d walks in %v are told in %d metrics", s.Walks, s.WalkTime, units)
+			}
+			return
+		}
+	}
+	t.Error("no walk in ten samples")
+}
+
+// TestSeed checks that a sample draws the job's workload, whatever the experiment said.
+func TestSeed(t *testing.T) {
+	e := tiny("null", 1)
+	e.Workload.Seed = 99
+	v := resolved(t, e)
+	b, err := newBench(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.sample(v, 7, brief); err != nil || v.Workload.Seed != 7 {
+		t.Errorf("workload of seed %d, want 7: %v", v.Workload.Seed, err)
+	}
+}
+
+func TestBounded(t *testing.T) {
+	if err := bounded(time.Minute, "", func() error { return nil }); err != nil {
+		t.Error(err)
+	}
+	plain := errors.New("plain")
+	if err := bounded(time.Minute, "", func() error { return plain }); err != plain {
+		t.Errorf("%v, want %v", err, plain)
+	}
+	err := bounded(time.Minute, "", func() error { panic("pcb 7 is gone") })
+	if err == nil || !strings.Contains(err.Error(), "pcb 7 is gone") || !strings.Contains(err.Error(), "(sample_test.go:") {
+		t.Errorf("a panic became %v, want its text and its site", err)
+	}
+	release := make(chan struct{})
+	defer close(release)
+	err = bounded(time.Millisecond, "waiting for Godot", func() error { <-release; return nil })
+	if !errors.As(err, new(*StuckError)) || !strings.Contains(err.Error(), "1ms: waiting for Godot") {
+		t.Errorf("what is stuck became %v", err)
+	}
+}
