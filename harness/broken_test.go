@@ -37,13 +37,25 @@ func breakSchemes() (restore func()) {
 // withBroken makes them known to this process for one test.
 func withBroken(t *testing.T) { t.Cleanup(breakSchemes()) }
 
+// goodBatches is how long a handle works before it fails: its batches are full by then, connections are open.
+const goodBatches = 100
+
 // lossy forgets a segment of every batch.
 type lossy struct{ pcbinfo.Info }
 
-type lossyCPU struct{ pcbinfo.CPU }
+type lossyCPU struct {
+	pcbinfo.CPU
+	batches int
+}
 
-func (l lossy) CPU(cpu int) pcbinfo.CPU          { return lossyCPU{l.Info.CPU(cpu)} }
-func (c lossyCPU) Input(segs []*pcbinfo.Segment) { c.CPU.Input(segs[min(1, len(segs)):]) }
+func (l lossy) CPU(cpu int) pcbinfo.CPU { return &lossyCPU{CPU: l.Info.CPU(cpu)} }
+
+func (c *lossyCPU) Input(segs []*pcbinfo.Segment) {
+	if c.batches++; c.batches > goodBatches && len(segs) > 1 {
+		segs = segs[1:]
+	}
+	c.CPU.Input(segs)
+}
 
 // panicky panics in the middle of input, with the other workers at work.
 type panicky struct{ pcbinfo.Info }
@@ -56,7 +68,7 @@ type panickyCPU struct {
 func (p panicky) CPU(cpu int) pcbinfo.CPU { return &panickyCPU{CPU: p.Info.CPU(cpu)} }
 
 func (c *panickyCPU) Input(segs []*pcbinfo.Segment) {
-	if c.batches++; c.batches == 100 {
+	if c.batches++; c.batches > goodBatches {
 		panic("pcb 7 is gone")
 	}
 	c.CPU.Input(segs)

@@ -141,14 +141,14 @@ func (c *connpCPU) close(tb *table, inp *Inpcb) {
 	c.free(inp)
 }
 
-func (c *connpCPU) Send(inc ConnInfo, n int) error {
-	g, i := c.enter(&inc)
+func (c *connpCPU) Send(inc *ConnInfo, n int) error {
+	g, i := c.enter(inc)
 	defer c.leave(i)
 	tb := &g.tb
 	if inc.Fport == 0 {
 		tb = &c.in.wild // read under any group's lock, as a listener refuses unchanged
 	}
-	inp := tb.lookupUser(&inc)
+	inp := tb.lookupUser(inc)
 	if inp == nil {
 		return ErrNotFound
 	}
@@ -182,7 +182,7 @@ func (c *connpCPU) connect(inc *ConnInfo, iss *uint32, ephemeral bool) bool {
 	return true
 }
 
-func (c *connpCPU) Listen(inc ConnInfo) error {
+func (c *connpCPU) Listen(inc *ConnInfo) error {
 	if inc.Lport == 0 {
 		return ErrInvalid
 	}
@@ -191,17 +191,17 @@ func (c *connpCPU) Listen(inc ConnInfo) error {
 	if c.in.wild.lookupListener(inc.Laddr, inc.Lport) != nil {
 		return ErrInUse
 	}
-	c.insert(&c.in.wild, c.allocListen(&inc))
+	c.insert(&c.in.wild, c.allocListen(inc))
 	return nil
 }
 
-func (c *connpCPU) Close(inc ConnInfo) error {
+func (c *connpCPU) Close(inc *ConnInfo) error {
 	if inc.Fport == 0 {
-		return c.closeListener(&inc)
+		return c.closeListener(inc)
 	}
-	g, i := c.enter(&inc)
+	g, i := c.enter(inc)
 	defer c.leave(i)
-	inp := g.tb.lookupUser(&inc)
+	inp := g.tb.lookupUser(inc)
 	if inp == nil {
 		return ErrNotFound
 	}
@@ -223,15 +223,15 @@ func (c *connpCPU) closeListener(inc *ConnInfo) error {
 	return nil
 }
 
-func (c *connpCPU) Abort(inc ConnInfo) error {
+func (c *connpCPU) Abort(inc *ConnInfo) error {
 	if inc.Fport == 0 {
-		return c.closeListener(&inc)
+		return c.closeListener(inc)
 	}
-	g, i := c.enter(&inc)
+	g, i := c.enter(inc)
 	defer c.leave(i)
-	inp := g.tb.lookupUser(&inc)
+	inp := g.tb.lookupUser(inc)
 	if inp == nil {
-		return c.abortHalfOpen(&g.sc, &inc)
+		return c.abortHalfOpen(&g.sc, inc)
 	}
 	c.close(&g.tb, inp)
 	return nil

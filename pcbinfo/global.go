@@ -113,9 +113,9 @@ func (c *globalCPU) find(inc *ConnInfo) *Inpcb {
 }
 
 // Send holds tcbinfo until the bytes are queued, as tcp_usr_send did, since it might have had to connect.
-func (c *globalCPU) Send(inc ConnInfo, n int) error {
+func (c *globalCPU) Send(inc *ConnInfo, n int) error {
 	c.lock()
-	inp := c.find(&inc)
+	inp := c.find(inc)
 	if inp == nil {
 		c.unlock()
 		return ErrNotFound
@@ -140,7 +140,7 @@ func (c *globalCPU) Connect(inc *ConnInfo) (uint32, error) {
 	return inp.tp.iss, nil
 }
 
-func (c *globalCPU) Listen(inc ConnInfo) error {
+func (c *globalCPU) Listen(inc *ConnInfo) error {
 	if inc.Lport == 0 {
 		return ErrInvalid
 	}
@@ -149,14 +149,14 @@ func (c *globalCPU) Listen(inc ConnInfo) error {
 	if c.in.tb.lookupListener(inc.Laddr, inc.Lport) != nil {
 		return ErrInUse
 	}
-	c.in.tb.insert(c.allocListen(&inc))
+	c.in.tb.insert(c.allocListen(inc))
 	return nil
 }
 
-func (c *globalCPU) Close(inc ConnInfo) error {
+func (c *globalCPU) Close(inc *ConnInfo) error {
 	c.lock()
 	defer c.unlock()
-	inp := c.find(&inc)
+	inp := c.find(inc)
 	if inp == nil {
 		return ErrNotFound
 	}
@@ -169,12 +169,12 @@ func (c *globalCPU) Close(inc ConnInfo) error {
 	return err
 }
 
-func (c *globalCPU) Abort(inc ConnInfo) error {
+func (c *globalCPU) Abort(inc *ConnInfo) error {
 	c.lock()
 	defer c.unlock()
-	inp := c.find(&inc)
+	inp := c.find(inc)
 	if inp == nil {
-		return c.abortHalfOpen(&c.in.sc, &inc)
+		return c.abortHalfOpen(&c.in.sc, inc)
 	}
 	c.close(inp)
 	return nil

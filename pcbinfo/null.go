@@ -35,7 +35,7 @@ func (c nullCPU) Input(segs []*Segment) {
 	c.stats.Outcomes[GotAck] += uint64(len(segs)) - text
 }
 
-func (c nullCPU) Send(inc ConnInfo, n int) error { return nil }
+func (c nullCPU) Send(inc *ConnInfo, n int) error { return nil }
 
 // Connect gives out one port after the other and asks nobody.
 func (c nullCPU) Connect(inc *ConnInfo) (uint32, error) {
@@ -44,9 +44,9 @@ func (c nullCPU) Connect(inc *ConnInfo) (uint32, error) {
 	return 0, nil
 }
 
-func (c nullCPU) Listen(inc ConnInfo) error { return nil }
-func (c nullCPU) Close(inc ConnInfo) error  { return nil }
-func (c nullCPU) Abort(inc ConnInfo) error  { return nil }
+func (c nullCPU) Listen(inc *ConnInfo) error { return nil }
+func (c nullCPU) Close(inc *ConnInfo) error  { return nil }
+func (c nullCPU) Abort(inc *ConnInfo) error  { return nil }
 func (c nullCPU) SlowTimo(now uint32)       { c.b.now.Store(now) }
 
 func (in *nullInfo) Walk(f func(*Xinpcb) bool) {}

@@ -189,9 +189,9 @@ func (c *refcountCPU) find(inc *ConnInfo) *Inpcb {
 }
 
 // Send needs the inpcb's lock only, once it is found.
-func (c *refcountCPU) Send(inc ConnInfo, n int) error {
+func (c *refcountCPU) Send(inc *ConnInfo, n int) error {
 	c.rlock()
-	inp := c.in.tb.lookupUser(&inc)
+	inp := c.in.tb.lookupUser(inc)
 	if inp == nil {
 		c.runlock()
 		return ErrNotFound
@@ -223,7 +223,7 @@ func (c *refcountCPU) Connect(inc *ConnInfo) (uint32, error) {
 	return iss, nil
 }
 
-func (c *refcountCPU) Listen(inc ConnInfo) error {
+func (c *refcountCPU) Listen(inc *ConnInfo) error {
 	if inc.Lport == 0 {
 		return ErrInvalid
 	}
@@ -232,14 +232,14 @@ func (c *refcountCPU) Listen(inc ConnInfo) error {
 	if c.in.tb.lookupListener(inc.Laddr, inc.Lport) != nil {
 		return ErrInUse
 	}
-	c.in.tb.insert(c.allocListen(&inc))
+	c.in.tb.insert(c.allocListen(inc))
 	return nil
 }
 
-func (c *refcountCPU) Close(inc ConnInfo) error {
+func (c *refcountCPU) Close(inc *ConnInfo) error {
 	c.lock()
 	defer c.unlock()
-	inp := c.find(&inc)
+	inp := c.find(inc)
 	if inp == nil {
 		return ErrNotFound
 	}
@@ -252,12 +252,12 @@ func (c *refcountCPU) Close(inc ConnInfo) error {
 	return err
 }
 
-func (c *refcountCPU) Abort(inc ConnInfo) error {
+func (c *refcountCPU) Abort(inc *ConnInfo) error {
 	c.lock()
 	defer c.unlock()
-	inp := c.find(&inc)
+	inp := c.find(inc)
 	if inp == nil {
-		return c.abortHalfOpen(&c.in.sc, &inc)
+		return c.abortHalfOpen(&c.in.sc, inc)
 	}
 	c.close(inp)
 	return nil

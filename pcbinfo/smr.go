@@ -287,8 +287,8 @@ func (c *smrCPU) rele(inp *Inpcb) {
 }
 
 // Send needs the inpcb's lock only.
-func (c *smrCPU) Send(inc ConnInfo, n int) error {
-	inp := c.findUser(&inc)
+func (c *smrCPU) Send(inc *ConnInfo, n int) error {
+	inp := c.findUser(inc)
 	if inp == nil {
 		return ErrNotFound
 	}
@@ -322,11 +322,11 @@ func (c *smrCPU) Connect(inc *ConnInfo) (uint32, error) {
 	return iss, err
 }
 
-func (c *smrCPU) Listen(inc ConnInfo) error {
+func (c *smrCPU) Listen(inc *ConnInfo) error {
 	if inc.Lport == 0 {
 		return ErrInvalid
 	}
-	inp := c.allocListen(&inc)
+	inp := c.allocListen(inc)
 	inp.wlock()
 	c.lockHash()
 	taken := c.in.tb.lookupListener(inc.Laddr, inc.Lport) != nil
@@ -345,8 +345,8 @@ func (c *smrCPU) Listen(inc ConnInfo) error {
 	return nil
 }
 
-func (c *smrCPU) Close(inc ConnInfo) error {
-	inp := c.findUser(&inc)
+func (c *smrCPU) Close(inc *ConnInfo) error {
+	inp := c.findUser(inc)
 	if inp == nil {
 		return ErrNotFound
 	}
@@ -359,10 +359,10 @@ func (c *smrCPU) Close(inc ConnInfo) error {
 	return err
 }
 
-func (c *smrCPU) Abort(inc ConnInfo) error {
-	inp := c.findUser(&inc)
+func (c *smrCPU) Abort(inc *ConnInfo) error {
+	inp := c.findUser(inc)
 	if inp == nil {
-		return c.abortHalfOpen(&c.in.sc, &inc)
+		return c.abortHalfOpen(&c.in.sc, inc)
 	}
 	c.close(inp)
 	return nil

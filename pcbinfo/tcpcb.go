@@ -51,13 +51,12 @@ const (
 	DropRst                   // RST beside rcv_nxt: challenge ACK if in window (RFC 5961 3)
 	DropFlags                 // neither SYN, RST nor ACK, or a combination that means nothing here
 	DropListen                // a listener has no use for it: answered by RST
-	DropClosed                // text after the user closed: taken off the wire, thrown away
 	NumOutcomes
 )
 
 var outcomeNames = [NumOutcomes]string{"syn", "syn-dup", "accept", "connect", "ack", "data", "fin", "rst",
 	"drop-nopcb", "drop-old", "drop-order", "drop-window", "drop-ack", "drop-syn", "drop-rst", "drop-flags",
-	"drop-listen", "drop-closed"}
+	"drop-listen"}
 
 func (o Outcome) String() string { return outcomeNames[o] }
 
@@ -333,11 +332,8 @@ func (tp *Tcpcb) finAcked() verdict {
 // text takes n bytes that begin at rcvNxt.
 func (tp *Tcpcb) text(n uint32) (Outcome, reply) {
 	switch tp.state {
-	case Established:
+	case Established, FinWait1, FinWait2: // who has closed may still receive
 		return GotData, tp.deliver(n)
-	case FinWait1, FinWait2: // the user is gone: the bytes count as received and go nowhere
-		tp.rcvNxt += n
-		return DropClosed, replyAck
 	}
 	return DropOld, replyAck // after the peer's FIN there is no text (seventh check)
 }

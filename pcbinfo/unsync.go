@@ -67,8 +67,8 @@ func (c *unsyncCPU) close(inp *Inpcb) {
 	c.free(inp)
 }
 
-func (c *unsyncCPU) Send(inc ConnInfo, n int) error {
-	inp := c.in.tb.lookupUser(&inc)
+func (c *unsyncCPU) Send(inc *ConnInfo, n int) error {
+	inp := c.in.tb.lookupUser(inc)
 	if inp == nil {
 		return ErrNotFound
 	}
@@ -87,19 +87,19 @@ func (c *unsyncCPU) Connect(inc *ConnInfo) (uint32, error) {
 	return inp.tp.iss, nil
 }
 
-func (c *unsyncCPU) Listen(inc ConnInfo) error {
+func (c *unsyncCPU) Listen(inc *ConnInfo) error {
 	if inc.Lport == 0 {
 		return ErrInvalid
 	}
 	if c.in.tb.lookupListener(inc.Laddr, inc.Lport) != nil {
 		return ErrInUse
 	}
-	c.in.tb.insert(c.allocListen(&inc))
+	c.in.tb.insert(c.allocListen(inc))
 	return nil
 }
 
-func (c *unsyncCPU) Close(inc ConnInfo) error {
-	inp := c.in.tb.lookupUser(&inc)
+func (c *unsyncCPU) Close(inc *ConnInfo) error {
+	inp := c.in.tb.lookupUser(inc)
 	if inp == nil {
 		return ErrNotFound
 	}
@@ -110,10 +110,10 @@ func (c *unsyncCPU) Close(inc ConnInfo) error {
 	return err
 }
 
-func (c *unsyncCPU) Abort(inc ConnInfo) error {
-	inp := c.in.tb.lookupUser(&inc)
+func (c *unsyncCPU) Abort(inc *ConnInfo) error {
+	inp := c.in.tb.lookupUser(inc)
 	if inp == nil {
-		return c.abortHalfOpen(&c.in.sc, &inc)
+		return c.abortHalfOpen(&c.in.sc, inc)
 	}
 	c.close(inp)
 	return nil

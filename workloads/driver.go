@@ -91,7 +91,7 @@ func (d *Driver) Next() int {
 		o := &b.ops[i]
 		var err error
 		if o.kind == opSend { // most are, and a call less for each shows in what the driver weighs
-			err = d.cpu.Send(*o.inc, int(o.n))
+			err = d.cpu.Send(o.inc, int(o.n))
 		} else {
 			err = o.do(d.cpu)
 		}

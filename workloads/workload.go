@@ -73,7 +73,7 @@ func (o *opener) listen() error {
 		}
 	}
 	for _, port := range ports {
-		if err := o.in.CPU(0).Listen(pcbinfo.ConnInfo{Lport: port}); err != nil {
+		if err := o.in.CPU(0).Listen(&pcbinfo.ConnInfo{Lport: port}); err != nil {
 			return fmt.Errorf("workload: listen on port %d: %w", port, err)
 		}
 	}
@@ -116,11 +116,11 @@ func (o *opener) head(f *flow) {
 func (o *op) do(cpu pcbinfo.CPU) error {
 	switch o.kind {
 	case opSend:
-		return cpu.Send(*o.inc, int(o.n))
+		return cpu.Send(o.inc, int(o.n))
 	case opClose:
-		return cpu.Close(*o.inc)
+		return cpu.Close(o.inc)
 	case opAbort: // of what may be gone already
-		if err := cpu.Abort(*o.inc); err != pcbinfo.ErrNotFound {
+		if err := cpu.Abort(o.inc); err != pcbinfo.ErrNotFound {
 			return err
 		}
 		return nil

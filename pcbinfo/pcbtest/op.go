@@ -52,13 +52,13 @@ func (o *op) do(cpu pcbinfo.CPU) (a answer) {
 			a.port = inc.Lport
 		}
 	case opListen:
-		a.err = cpu.Listen(o.inc)
+		a.err = cpu.Listen(&o.inc)
 	case opClose:
-		a.err = cpu.Close(o.inc)
+		a.err = cpu.Close(&o.inc)
 	case opAbort:
-		a.err = cpu.Abort(o.inc)
+		a.err = cpu.Abort(&o.inc)
 	case opSend:
-		a.err = cpu.Send(o.inc, o.n)
+		a.err = cpu.Send(&o.inc, o.n)
 	case opTick:
 		cpu.SlowTimo(uint32(o.n))
 	case opIdle:

@@ -63,7 +63,7 @@ func (p *peer) close(w *worker) error {
 	if err := w.expect(p.segment(pcbinfo.FIN|pcbinfo.ACK), pcbinfo.GotFin); err != nil {
 		return err
 	}
-	if err := w.cpu.Close(p.inc); err != nil {
+	if err := w.cpu.Close(&p.inc); err != nil {
 		return fmt.Errorf("close %v: %w", p.inc, err)
 	}
 	last := p.segment(pcbinfo.ACK)

@@ -96,10 +96,10 @@ func (c *refCPU) count(v pcbinfo.Verdict) {
 	}
 }
 
-func (c *refCPU) Send(inc pcbinfo.ConnInfo, n int) error {
+func (c *refCPU) Send(inc *pcbinfo.ConnInfo, n int) error {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
-	if x := c.r.conns[inc]; x != nil {
+	if x := c.r.conns[*inc]; x != nil {
 		return x.Send(n)
 	}
 	return pcbinfo.ErrNotFound
@@ -142,7 +142,7 @@ func (c *refCPU) choosePort(inc *pcbinfo.ConnInfo) error {
 	return nil
 }
 
-func (c *refCPU) Listen(inc pcbinfo.ConnInfo) error {
+func (c *refCPU) Listen(inc *pcbinfo.ConnInfo) error {
 	if inc.Lport == 0 {
 		return pcbinfo.ErrInvalid
 	}
@@ -158,29 +158,29 @@ func (c *refCPU) Listen(inc pcbinfo.ConnInfo) error {
 	return nil
 }
 
-func (c *refCPU) Close(inc pcbinfo.ConnInfo) error {
+func (c *refCPU) Close(inc *pcbinfo.ConnInfo) error {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
-	x := c.r.conns[inc]
+	x := c.r.conns[*inc]
 	if x == nil {
 		return pcbinfo.ErrNotFound
 	}
 	gone, err := x.Close()
 	if gone {
-		delete(c.r.conns, inc)
+		delete(c.r.conns, *inc)
 	}
 	return err
 }
 
-func (c *refCPU) Abort(inc pcbinfo.ConnInfo) error {
+func (c *refCPU) Abort(inc *pcbinfo.ConnInfo) error {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
-	_, half := c.r.half[inc]
+	_, half := c.r.half[*inc]
 	switch {
-	case c.r.conns[inc] != nil:
-		delete(c.r.conns, inc)
+	case c.r.conns[*inc] != nil:
+		delete(c.r.conns, *inc)
 	case half:
-		delete(c.r.half, inc)
+		delete(c.r.half, *inc)
 	default:
 		return pcbinfo.ErrNotFound
 	}

@@ -62,7 +62,7 @@ type arena struct {
 
 // open makes the listener that stays, the workers, and the connections that stay open.
 func (a *arena) open(c Config) error {
-	if err := a.in.CPU(0).Listen(pcbinfo.ConnInfo{Lport: sharedPort}); err != nil {
+	if err := a.in.CPU(0).Listen(&pcbinfo.ConnInfo{Lport: sharedPort}); err != nil {
 		return err
 	}
 	for i := range c.Table.CPUs {

@@ -97,7 +97,7 @@ func (w *worker) passive() error {
 		return err
 	}
 	if w.rng.IntN(2) == 0 {
-		if err := w.cpu.Abort(p.inc); err != nil {
+		if err := w.cpu.Abort(&p.inc); err != nil {
 			return fmt.Errorf("abort %v: %w", p.inc, err)
 		}
 	} else if err := p.close(w); err != nil {
@@ -112,7 +112,7 @@ func (w *worker) active() error {
 	if err := p.connect(w); err != nil {
 		return err
 	}
-	if err := w.cpu.Abort(p.inc); err != nil {
+	if err := w.cpu.Abort(&p.inc); err != nil {
 		return fmt.Errorf("abort %v: %w", p.inc, err)
 	}
 	return p.data(w, pcbinfo.DropNoPCB)
@@ -136,7 +136,7 @@ func (w *worker) ephemeral() error {
 		return err
 	}
 	owner.Store(0)
-	if err := w.cpu.Abort(p.inc); err != nil {
+	if err := w.cpu.Abort(&p.inc); err != nil {
 		return fmt.Errorf("abort %v: %w", p.inc, err)
 	}
 	return nil
@@ -153,14 +153,14 @@ func (w *worker) disturb() error {
 	}
 	w.cpu.Input(segs)
 	w.sent += uint64(len(segs))
-	w.cpu.Send(other.goes, 1) // found or not
+	w.cpu.Send(&other.goes, 1) // found or not
 	return nil
 }
 
 // hub uses a connection that is open throughout and that all workers send to.
 func (w *worker) hub() error {
 	p := w.arena.hub
-	if err := w.cpu.Send(p.inc, 1); err != nil {
+	if err := w.cpu.Send(&p.inc, 1); err != nil {
 		return fmt.Errorf("send to %v, which is open: %w", p.inc, err)
 	}
 	w.arena.hubSent.Add(1)
