@@ -2,6 +2,7 @@ package harness
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"pcbbench/pcbinfo"
@@ -15,11 +16,17 @@ var faults = map[string]func(pcbinfo.Info) pcbinfo.Info{
 	"breaking": func(in pcbinfo.Info) pcbinfo.Info { return breaking{in} },
 }
 
-// breakSchemes adds them to the known ones.
-func breakSchemes() (restore func()) {
-	known := pcbinfo.Schemes
+// breakSchemes makes them known to this process.
+func breakSchemes() {
 	for name, fault := range faults {
-		pcbinfo.Schemes = append(pcbinfo.Schemes[:len(pcbinfo.Schemes):len(pcbinfo.Schemes)], pcbinfo.Scheme{Name: name, Lock: "mtx", Table: true, New: func(cfg pcbinfo.Config) (pcbinfo.Info, error) {
+		addScheme(name, fault)
+	}
+}
+
+// addScheme makes global known under another name, with something put around it.
+func addScheme(name string, around func(pcbinfo.Info) pcbinfo.Info) {
+	pcbinfo.Schemes = append(slices.Clip(pcbinfo.Schemes), pcbinfo.Scheme{Name: name, Lock: "mtx", Table: true,
+		New: func(cfg pcbinfo.Config) (pcbinfo.Info, error) {
 			sp, err := pcbinfo.ParseSpec("global")
 			if err != nil {
 				return nil, err
@@ -28,14 +35,15 @@ func breakSchemes() (restore func()) {
 			if err != nil {
 				return nil, err
 			}
-			return fault(in), nil
+			return around(in), nil
 		}})
-	}
-	return func() { pcbinfo.Schemes = known }
 }
 
-// withBroken makes them known to this process for one test.
-func withBroken(t *testing.T) { t.Cleanup(breakSchemes()) }
+// restoreSchemes forgets them at the end of the test.
+func restoreSchemes(t *testing.T) {
+	known := pcbinfo.Schemes
+	t.Cleanup(func() { pcbinfo.Schemes = known })
+}
 
 // goodBatches is how long a handle works before it fails: its batches are full by then, connections are open.
 const goodBatches = 100
@@ -83,3 +91,25 @@ func (l leaky) Close() error { return errors.Join(l.Info.Close(), errors.New("7 
 type breaking struct{ pcbinfo.Info }
 
 func (b breaking) Len() int { panic("the table is in pieces") }
+
+// A spy is no fault: it keeps the first segments of each sample.
+type spy struct {
+	pcbinfo.Info
+	seen *[]pcbinfo.Segment
+}
+
+type spyCPU struct {
+	pcbinfo.CPU
+	seen *[]pcbinfo.Segment
+}
+
+func (s spy) CPU(cpu int) pcbinfo.CPU { return spyCPU{s.Info.CPU(cpu), s.seen} }
+
+func (c spyCPU) Input(segs []*pcbinfo.Segment) {
+	for _, seg := range segs {
+		if len(*c.seen) < 100 {
+			*c.seen = append(*c.seen, *seg)
+		}
+	}
+	c.CPU.Input(segs)
+}

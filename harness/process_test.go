@@ -53,14 +53,14 @@ func names(results []*benchfmt.Result) (ns []string) {
 	return ns
 }
 
-// everyScheme is an experiment for each scheme and reclamation that stands two workers and a walker.
+// everyScheme is an experiment for each scheme and reclamation.
 func everyScheme() (es []Experiment) {
 	for _, s := range append(pcbinfo.Names(), "smr:smr=gc") {
-		e := tiny(s, 2)
-		e.Workload.Walkers = 1
-		if s != "unsync" {
-			es = append(es, e)
+		workers := 2
+		if s == "unsync" {
+			workers = 1
 		}
+		es = append(es, tiny(s, workers))
 	}
 	return es
 }
@@ -140,9 +140,35 @@ func TestRounds(t *testing.T) {
 	}
 }
 
+// TestSeed checks that a job's seed, and nothing else, decides the workload of its samples.
+func TestSeed(t *testing.T) {
+	restoreSchemes(t)
+	var samples []*[]pcbinfo.Segment
+	addScheme("spy", func(in pcbinfo.Info) pcbinfo.Info {
+		s := spy{in, new([]pcbinfo.Segment)}
+		samples = append(samples, s.seen)
+		return s
+	})
+	e := tiny("spy", 1)
+	e.Workload.Seed = 99
+	for _, seed := range []uint64{1, 1, 2} {
+		Child(input(t, Job{[]Experiment{e}, 1, brief, seed}), io.Discard, io.Discard)
+	}
+	if len(samples) != 3 || len(*samples[0]) != 100 {
+		t.Fatalf("%d samples, want 3 of 100 segments", len(samples))
+	}
+	if !slices.Equal(*samples[0], *samples[1]) {
+		t.Error("seed 1 gave two different workloads")
+	}
+	if slices.Equal(*samples[0], *samples[2]) {
+		t.Error("seeds 1 and 2 gave the same workload")
+	}
+}
+
 // TestFailedSamples checks that a sample with a fault has no line, is named with what went wrong, and stops nobody else.
 func TestFailedSamples(t *testing.T) {
-	withBroken(t)
+	restoreSchemes(t)
+	breakSchemes()
 	es := []Experiment{tiny("global", 2)}
 	for fault := range faults {
 		es = append(es, tiny(fault, 2))

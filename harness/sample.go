@@ -330,7 +330,7 @@ func (r *run) loop(d *workloads.Driver, w *worker) {
 		if !d.Ready() {
 			runtime.Gosched()
 			at := clock.Now()
-			if phase == measuring {
+			if phase == measuring && r.phase.Load() == measuring { // who was off its CPU may come back long after the clock stopped
 				w.waiting += at - last
 			}
 			last = at

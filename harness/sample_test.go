@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -149,10 +150,11 @@ func TestOversubscribed(t *testing.T) {
 
 // TestWalkers checks that walks are counted where somebody walks, and only there.
 func TestWalkers(t *testing.T) {
+	turns := Timing{Warm: time.Millisecond, Measure: 50 * time.Millisecond} // on one CPU they take 10 ms each
 	walks := func(walkers int) (units int, s *Sample) {
-		e := tiny("global", 1)
+		e := tiny("null", 1) // no lock to starve at
 		e.Workload.Walkers = walkers
-		b, s := sampled(t, e, Timing{time.Millisecond, 30 * time.Millisecond})
+		b, s := sampled(t, e, turns)
 		plausible(t, e, b, s)
 		for _, v := range s.values(b.clock) {
 			if strings.HasPrefix(v.Unit, "walk") {
@@ -175,17 +177,45 @@ func TestWalkers(t *testing.T) {
 	t.Error("no walk in ten samples")
 }
 
-// TestSeed checks that a sample draws the job's workload, whatever the experiment said.
-func TestSeed(t *testing.T) {
-	e := tiny("null", 1)
-	e.Workload.Seed = 99
+// TestDrainSprayed stops two workers in different laps: both must go on to the end of the later one, or segments of it are missing.
+func TestDrainSprayed(t *testing.T) {
+	e := tiny("global", 2)
+	e.Workload.Affinity = workloads.Spray
 	v := resolved(t, e)
-	b, err := newBench(1)
+	w, err := workloads.Build(v.Workload)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.sample(v, 7, brief); v.Workload.Seed != 7 {
-		t.Errorf("workload of seed %d, want 7: %v", v.Workload.Seed, err)
+	in, err := v.spec.New(pcbinfo.Config{CPUs: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Open(in); err != nil {
+		t.Fatal(err)
+	}
+	r := &run{v: v, in: in, ds: w.Drivers(in, v.model)}
+	for r.ds[0].Begun() < 2 { // the other is held back by little: see Driver.Ready
+		if r.ds[0].Ready() {
+			r.ds[0].Next()
+		} else if r.ds[1].Ready() {
+			r.ds[1].Next()
+		}
+	}
+	if n := r.ds[1].Begun(); n != 1 {
+		t.Fatalf("the second worker is in lap %d, want it to be behind in 1", n)
+	}
+	var wg sync.WaitGroup
+	for _, d := range r.ds {
+		wg.Go(func() { r.drain(d) })
+	}
+	wg.Wait()
+	for i, d := range r.ds {
+		if d.Before(2) || d.Begun() != 2 {
+			t.Errorf("worker %d stopped in lap %d, want at the end of 2", i, d.Begun())
+		}
+	}
+	if err := r.check(w, new(Sample)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -52,14 +52,28 @@ func newInfo(t *testing.T, text string, cfg Config) Info {
 	return in
 }
 
-// tables lists the schemes that keep connections.
-func tables() (names []string) {
+// tables lists the schemes that keep connections, of those with enough workers.
+func tables(workers int) (names []string) {
 	for _, s := range Schemes {
-		if s.Table {
+		if s.Table && (s.Workers == 0 || s.Workers >= workers) {
 			names = append(names, s.Name)
 		}
 	}
-	return names
+	return append(names, "smr:smr=gc")
+}
+
+// eachTable runs f on a table of every scheme that is correct for so many workers, with a listener on port 80.
+func eachTable(t *testing.T, workers int, f func(t *testing.T, in Info)) {
+	for _, name := range tables(workers) {
+		t.Run(name, func(t *testing.T) {
+			in := newInfo(t, name, Config{CPUs: 2})
+			if err := in.CPU(0).Listen(&listen80); err != nil {
+				t.Fatal(err)
+			}
+			f(t, in)
+			closeInfo(t, in)
+		})
+	}
 }
 
 // A peer is the far end of one connection.

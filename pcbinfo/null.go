@@ -47,7 +47,7 @@ func (c nullCPU) Connect(inc *ConnInfo) (uint32, error) {
 func (c nullCPU) Listen(inc *ConnInfo) error { return nil }
 func (c nullCPU) Close(inc *ConnInfo) error  { return nil }
 func (c nullCPU) Abort(inc *ConnInfo) error  { return nil }
-func (c nullCPU) SlowTimo(now uint32)       { c.b.now.Store(now) }
+func (c nullCPU) SlowTimo(now uint32)        { c.b.now.Store(now) }
 
 func (in *nullInfo) Walk(f func(*Xinpcb) bool) {}
 func (in *nullInfo) Len() int                  { return 0 }

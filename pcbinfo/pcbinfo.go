@@ -43,11 +43,11 @@ type Info interface {
 // lookup that is the same in every scheme.
 type CPU interface {
 	Input(segs []*Segment)                         // tcp_input for a batch, in order
-	Send(inc *ConnInfo, n int) error                // tcp_usr_send: n bytes; ErrNotFound, ErrPipe
+	Send(inc *ConnInfo, n int) error               // tcp_usr_send: n bytes; ErrNotFound, ErrPipe
 	Connect(inc *ConnInfo) (iss uint32, err error) // tcp_usr_connect; picks Lport if it is 0; ErrInUse, ErrNoPort, ErrInvalid
-	Listen(inc *ConnInfo) error                     // tcp_usr_listen on Laddr (zero: any) and Lport; ErrInUse, ErrInvalid
-	Close(inc *ConnInfo) error                      // tcp_usr_close, of a listener if Fport is 0; ErrNotFound, ErrPipe
-	Abort(inc *ConnInfo) error                      // tcp_usr_abort: gone at once, half-open or not; ErrNotFound
+	Listen(inc *ConnInfo) error                    // tcp_usr_listen on Laddr (zero: any) and Lport; ErrInUse, ErrInvalid
+	Close(inc *ConnInfo) error                     // tcp_usr_close, of a listener if Fport is 0; ErrNotFound, ErrPipe
+	Abort(inc *ConnInfo) error                     // tcp_usr_abort: gone at once, half-open or not; ErrNotFound
 	SlowTimo(now uint32)                           // the TIME_WAIT scan at tick now; one CPU calls it, with ticks that do not go back
 	Idle()                                         // a quiescent point between batches
 	Stats() *Stats                                 // this CPU's counts; others may read them at rest

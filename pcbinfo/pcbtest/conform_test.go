@@ -4,8 +4,12 @@ import (
 	"testing"
 	"time"
 
+	"pcbbench/locks"
 	"pcbbench/pcbinfo"
 )
+
+// historySteps is enough for a history to get everywhere, see TestHistoryReachesEverything.
+const historySteps = 5000
 
 // variants are the tables that the checks run on: every scheme that keeps one, and the options and locks that change how it works.
 func variants(t *testing.T) (specs []pcbinfo.Spec) {
@@ -16,7 +20,7 @@ func variants(t *testing.T) (specs []pcbinfo.Spec) {
 			texts = append(texts, s.Name)
 		}
 	}
-	for _, text := range append(texts, "connp:groups=1", "connp:groups=512", "smr:smr=gc") {
+	for _, text := range append(texts, "connp:groups=1", "connp:groups=128", "smr:smr=gc") {
 		sp, err := pcbinfo.ParseSpec(text)
 		if err != nil {
 			t.Fatal(err)
@@ -34,7 +38,7 @@ func TestConform(t *testing.T) {
 				{Table: pcbinfo.Config{CPUs: 4}},
 				{Table: pcbinfo.Config{CPUs: 4, Buckets: 1}},
 			} {
-				c.Steps, c.Seed = 10000, uint64(time.Now().UnixNano())
+				c.Steps, c.Seed = historySteps, uint64(time.Now().UnixNano())
 				if err := Conform(sp, c); err != nil {
 					t.Errorf("%d CPUs, %d buckets: %v", c.Table.CPUs, c.Table.Buckets, err)
 				}
@@ -47,12 +51,33 @@ func TestConformParallel(t *testing.T) {
 	for _, sp := range variants(t) {
 		t.Run(sp.String(), func(t *testing.T) {
 			for _, buckets := range []int{0, 1} {
-				c := Config{Table: pcbinfo.Config{CPUs: 4, Buckets: buckets}, Steps: 10000, Seed: uint64(time.Now().UnixNano())}
+				c := Config{Table: pcbinfo.Config{CPUs: 4, Buckets: buckets}, Steps: historySteps, Seed: uint64(time.Now().UnixNano())}
 				if sp.Workers == 1 {
 					c.Table.CPUs = 1
 				}
 				if err := ConformParallel(sp, c); err != nil {
 					t.Errorf("%d buckets: %v", buckets, err)
+				}
+			}
+		})
+	}
+}
+
+// TestConformLocks tries every kind of table lock: that each is given the right queue node, and that none is needed for what it does
+// beyond its interface.
+func TestConformLocks(t *testing.T) {
+	for _, lock := range locks.Specs() {
+		if lock.Policy() == locks.Spin {
+			continue // not for more workers than CPUs
+		}
+		t.Run(lock.String(), func(t *testing.T) {
+			for _, sp := range variants(t) {
+				if sp.Lock == "" {
+					continue
+				}
+				c := Config{Table: pcbinfo.Config{CPUs: 4, Groups: 4, Lock: lock}, Steps: 400, Seed: uint64(time.Now().UnixNano())}
+				if err := ConformParallel(sp, c); err != nil {
+					t.Error(err)
 				}
 			}
 		})

@@ -11,7 +11,7 @@ import (
 // every state: what it does not reach, conformance does not check.
 func TestHistoryReachesEverything(t *testing.T) {
 	const seed = 1
-	c := Config{Table: pcbinfo.Config{CPUs: 1, FirstPort: firstPort, LastPort: lastPort, MSL: 1}, Steps: 10000}
+	c := Config{Table: pcbinfo.Config{CPUs: 1, FirstPort: firstPort, LastPort: lastPort, MSL: 1}, Steps: historySteps}
 	ref := NewReference(c.Table)
 	h := &history{rng: rand.New(rand.NewPCG(seed, 0)), names: newNames(0, sharedPort, ownPort, firstPort), at: ref.position}
 	states := map[pcbinfo.State]int{}

@@ -1,0 +1,109 @@
+package harness
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// arrows are the imports of every package, its tests aside: those of this module and those of other modules. The test packages
+// (locktest, pcbtest) are in no list.
+var arrows = map[string][]string{
+	"harness/cmd/pcbbench": {"harness", "harness/compare", "harness/machine",
+		"locks", "locks/smr", "pcbinfo", "workloads", "workloads/netisr"}, // to list what there is
+	"harness": {"harness/machine", "locks", "pcbinfo", "workloads", "workloads/netisr",
+		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/perf/benchfmt"},
+	"harness/compare": {"golang.org/x/perf/benchfmt", "golang.org/x/perf/benchmath"}, // reads any file, knows no scheme
+	"harness/machine": {"github.com/klauspost/cpuid/v2", "github.com/loov/hrtime", "golang.org/x/sys/unix"},
+
+	"workloads":        {"pcbinfo", "workloads/netisr", "workloads/pcap"},
+	"workloads/netisr": {"pcbinfo"},
+	"workloads/pcap": {"github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers",
+		"github.com/gopacket/gopacket/pcapgo"},
+
+	"pcbinfo":         {"locks", "locks/probe", "locks/smr"},
+	"pcbinfo/pcbtest": {"pcbinfo"},
+
+	"locks":          {"locks/probe", "github.com/klauspost/cpuid/v2"},
+	"locks/locktest": {"locks"},
+	"locks/probe":    {},
+	"locks/smr":      {"locks/probe"},
+}
+
+// TestArrows fails on a new arrow, and on one that is gone from the code and not from the list.
+func TestArrows(t *testing.T) {
+	got := imports(t, "..")
+	for _, pkg := range slices.Sorted(maps.Keys(got)) {
+		want, known := arrows[pkg]
+		if !known {
+			t.Errorf("package %s is not in the list", pkg)
+		}
+		for _, to := range got[pkg] {
+			if !slices.Contains(want, to) {
+				t.Errorf("new arrow: %s → %s", pkg, to)
+			}
+		}
+		for _, to := range want {
+			if !slices.Contains(got[pkg], to) {
+				t.Errorf("no longer an arrow: %s → %s", pkg, to)
+			}
+		}
+	}
+	for pkg := range arrows {
+		if _, ok := got[pkg]; !ok {
+			t.Errorf("there is no package %s", pkg)
+		}
+	}
+}
+
+// imports are what each package under root imports outside its tests, on any platform and under any build tag: the paths of this module
+// relative to it, and those of other modules. The standard library is left out.
+func imports(t *testing.T, root string) map[string][]string {
+	t.Helper()
+	got := map[string][]string{}
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if base := d.Name(); base == "testdata" || base != "." && strings.HasPrefix(base, ".") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		pkg := path.Dir(name)
+		list := got[pkg]
+		for _, spec := range file.Imports {
+			to, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			to, ours := strings.CutPrefix(to, "pcbbench/")
+			first, _, _ := strings.Cut(to, "/")
+			if (ours || strings.Contains(first, ".")) && !slices.Contains(list, to) {
+				list = append(list, to)
+			}
+		}
+		got[pkg] = list
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
