@@ -4,8 +4,6 @@ BIN      := bin/pcbbench
 RESULTS  ?= results
 # Flags for pcbbench bench, as in: make bench BENCHFLAGS='-schemes global,connp -workers 4'
 BENCHFLAGS ?=
-# What differs between two runs by nature: benchstat must not keep their results apart for it.
-IGNORE   := date,commit,dirty,load,steal-since-boot,seed
 
 # A row of the comparison is named by everything that can be chosen.
 ROW      := /mix@alpha /workers@num /work@num /scheme@alpha /lock /conns@num /batch@num /dispatch /affinity /pin
@@ -25,7 +23,7 @@ quick: build ## a first table in 20 seconds
 compare: ## compare two results files with benchstat: OLD=… NEW=…
 	@test -f '$(OLD)' || { echo "make compare: OLD='$(OLD)' is no file" >&2; exit 2; }
 	@test -f '$(NEW)' || { echo "make compare: NEW='$(NEW)' is no file" >&2; exit 2; }
-	@$(GO) tool benchstat -ignore $(IGNORE) -row '$(ROW)' -filter '.unit:(ns/seg OR p99-ns)' old='$(OLD)' new='$(NEW)'
+	@$(GO) tool benchstat -row '$(ROW)' -filter '.unit:(ns/seg OR p99-ns)' old='$(OLD)' new='$(NEW)'
 
 list: build ## every scheme, lock, mix and dispatch model
 	@$(BIN) list

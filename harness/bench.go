@@ -212,15 +212,18 @@ func (r *runner) process(ctx context.Context, job Job, take func([]byte) error) 
 // verdict sorts out how a process ended.
 func (r *runner) verdict(err error) error {
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == ExitFailed {
+	if errors.As(err, &exit) && exit.ExitCode() == ExitFailedSamples {
 		r.failed++
 		return nil
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("a process ended with %w", err)
+	}
+	return nil
 }
 
-// ExitFailed is the exit status of a process some of whose samples failed their check.
-const ExitFailed = 1
+// ExitFailedSamples is the exit status of a process that went through its job, but some samples failed their check.
+const ExitFailedSamples = 3
 
 // eachLine calls take for every line with its newline; a last line without one was cut off and is left out.
 func eachLine(r io.Reader, take func([]byte) error) error {

@@ -90,7 +90,7 @@ func (l leaky) Close() error { return errors.Join(l.Info.Close(), errors.New("7 
 // breaking panics when it is checked.
 type breaking struct{ pcbinfo.Info }
 
-func (b breaking) Len() int { panic("the table is in pieces") }
+func (b breaking) Walk(func(*pcbinfo.Xinpcb) bool) { panic("the table is in pieces") }
 
 // A spy is no fault: it keeps the first segments of each sample.
 type spy struct {

@@ -80,16 +80,27 @@ func (e Experiment) resolve() (v variant, err error) {
 		return v, err
 	}
 	if e.Lock != "default" {
-		if _, err := v.lock.New(v.Workload.Workers); err != nil {
+		if _, err := v.lock.New(v.users()); err != nil {
 			return v, err
 		}
 	}
-	if m := v.spec.Workers; m != 0 && v.Workload.Workers > m && !e.Force {
-		return v, fmt.Errorf("scheme %s is correct for %d worker only, not for %d: refused (-force runs it all the same)",
-			e.Scheme, m, v.Workload.Workers)
+	if m := v.spec.Workers; m != 0 && v.users() > m && !e.Force {
+		return v, fmt.Errorf("scheme %s is correct for %d worker only, not for %d with %d walkers: refused (-force runs it all the same)",
+			e.Scheme, m, v.Workload.Workers, v.walkers())
 	}
 	return v, nil
 }
+
+// walkers is how many walkers run: none where there is no table to walk.
+func (v *variant) walkers() int {
+	if !v.spec.Table {
+		return 0
+	}
+	return v.Workload.Walkers
+}
+
+// users is how many goroutines use the table at a time.
+func (v *variant) users() int { return v.Workload.Workers + v.walkers() }
 
 // name is the benchmark's name. Keys that most experiments leave alone stand at the end, and only when set.
 func (v *variant) name() string {

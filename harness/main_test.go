@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -21,9 +22,13 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	breakSchemes()
-	if err := Child(os.Stdin, os.Stdout, os.Stderr); err != nil {
+	err := Child(os.Stdin, os.Stdout, os.Stderr)
+	if errors.Is(err, ErrFailedSamples) {
+		os.Exit(ExitFailedSamples)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(ExitFailed)
+		os.Exit(1)
 	}
 }
 

@@ -52,7 +52,11 @@ func (m Matrix) Experiments() (es []Experiment) {
 }
 
 func fits(s pcbinfo.Scheme, e Experiment) bool {
-	return (e.Force || s.Workers == 0 || e.Workload.Workers <= s.Workers) && (s.Lock != "" || e.Lock == "default")
+	users := e.Workload.Workers
+	if p, err := e.Workload.Check(); err == nil {
+		users += p.Walkers // those of the mix too
+	}
+	return (e.Force || s.Workers == 0 || users <= s.Workers) && (s.Lock != "" || e.Lock == "default")
 }
 
 func (m *Matrix) defaults() {

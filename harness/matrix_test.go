@@ -75,6 +75,10 @@ func TestFittingSchemes(t *testing.T) {
 			t.Errorf("force=%v: %v", force, err)
 		}
 	}
+	walked := Matrix{CPUs: 2, Workers: []int{1}, Mixes: []string{"walk"}, Works: []int{0}}.Experiments()
+	if err := Validate(walked); err != nil || slices.Contains(schemesOf(walked), "unsync") || !slices.Contains(schemesOf(walked), "null") {
+		t.Errorf("beside a walker fit %v: %v", schemesOf(walked), err)
+	}
 	forced := Matrix{CPUs: 2, Workers: []int{2}, Force: true}.Experiments()
 	if !slices.Equal(schemesOf(forced), pcbinfo.Names()) {
 		t.Errorf("under Force 2 workers leave only %v", schemesOf(forced))

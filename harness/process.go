@@ -21,6 +21,9 @@ type Job struct {
 	Seed        uint64
 }
 
+// ErrFailedSamples says that samples failed their check, and that all others are there.
+var ErrFailedSamples = errors.New("samples failed their check")
+
 // Child runs the Job that in holds as JSON and writes a result line for each sample to out, in one piece as soon as it is there. A
 // failed sample writes none: it is named on errs, and Child goes on and reports at the end.
 func Child(in io.Reader, out, errs io.Writer) error {
@@ -54,7 +57,7 @@ func Child(in io.Reader, out, errs io.Writer) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d samples failed their check", failed)
+		return fmt.Errorf("%d %w", failed, ErrFailedSamples)
 	}
 	return nil
 }

@@ -24,7 +24,9 @@ var Units = []unit{
 	{"fairness", "higher", "", "Jain's index over the workers' segments, 1/workers to 1"},
 	{"allocs/seg", "lower", "exact", "heap allocations a segment"},
 	{"segs/batch", "higher", "", "segments in a batch: below batch= where connections are few"},
-	{"B/conn", "lower", "", "heap bytes a connection, table and half-open cache included"},
+	{"B/conn", "lower", "", "heap bytes that a connection adds to the table"},
+	{"B/table", "lower", "", "heap bytes of the empty table: buckets, half-open cache, locks and nodes"},
+	{"sprayed", "higher", "", "share of neighbouring pieces of a sprayed connection on different workers"},
 	{"waiting", "lower", "", "share of time spent keeping the order of sprayed connections"},
 	{"walks/s", "higher", "", "pcblist walks a second"},
 	{"walk-ns", "lower", "", "mean time of a walk"},
@@ -69,7 +71,15 @@ func (s *Sample) values(clock *machine.Clock) (vs []benchfmt.Value) {
 	put("fairness", s.Fairness)
 	put("allocs/seg", s.Allocs)
 	put("segs/batch", s.SegsBatch)
-	put("B/conn", s.BytesConn)
+	if s.BytesConn > 0 {
+		put("B/conn", s.BytesConn)
+	}
+	if s.BytesTable > 0 {
+		put("B/table", s.BytesTable)
+	}
+	if s.Sprayed > 0 {
+		put("sprayed", s.Sprayed)
+	}
 	if s.Waiting > 0 {
 		put("waiting", s.Waiting)
 	}
@@ -104,7 +114,7 @@ func (s *Sample) noise(put func(string, float64)) {
 	put("disturbed", disturbed)
 }
 
-// counts are the scheme's own counters and those of the whole table, a segment taken in since the table was made.
+// counts are the scheme's own counters and those of the whole table, a segment taken in since the table was open.
 func (s *Sample) counts(put func(string, float64)) {
 	total := float64(max(1, s.Stats.Segments()))
 	for _, c := range s.Counters {

@@ -61,7 +61,8 @@ func plausible(t *testing.T, e Experiment, b *bench, s *Sample) {
 	if p50, p99, p999, most := value["p50-ns"], value["p99-ns"], value["p99.9-ns"], value["max-ns"]; p50 <= 0 || p50 > p99 || p99 > p999 || p999 > most {
 		bad("quantiles are not in order: %v %v %v %v", p50, p99, p999, most)
 	}
-	if e.Scheme != "smr:smr=gc" && s.Allocs != 0 {
+	// Nothing is allocated for a segment or a connection; the harness and the runtime have a few in all.
+	if e.Scheme != "smr:smr=gc" && s.Allocs > 0.05 && s.Allocs*float64(s.Segs) > 50 {
 		bad("%v allocations a segment of %d", s.Allocs, s.Segs)
 	}
 	if s.SegsBatch <= 0 || s.SegsBatch > 32 {
@@ -152,7 +153,7 @@ func TestOversubscribed(t *testing.T) {
 func TestWalkers(t *testing.T) {
 	turns := Timing{Warm: time.Millisecond, Measure: 50 * time.Millisecond} // on one CPU they take 10 ms each
 	walks := func(walkers int) (units int, s *Sample) {
-		e := tiny("null", 1) // no lock to starve at
+		e := tiny("refcount", 1)
 		e.Workload.Walkers = walkers
 		b, s := sampled(t, e, turns)
 		plausible(t, e, b, s)
@@ -193,7 +194,7 @@ func TestDrainSprayed(t *testing.T) {
 	if err := w.Open(in); err != nil {
 		t.Fatal(err)
 	}
-	r := &run{v: v, in: in, ds: w.Drivers(in, v.model)}
+	r := &run{v: v, in: in, ds: w.Drivers(in, v.model), workers: make([]worker, 2)}
 	for r.ds[0].Begun() < 2 { // the other is held back by little: see Driver.Ready
 		if r.ds[0].Ready() {
 			r.ds[0].Next()
@@ -205,8 +206,8 @@ func TestDrainSprayed(t *testing.T) {
 		t.Fatalf("the second worker is in lap %d, want it to be behind in 1", n)
 	}
 	var wg sync.WaitGroup
-	for _, d := range r.ds {
-		wg.Go(func() { r.drain(d) })
+	for i, d := range r.ds {
+		wg.Go(func() { r.drain(d, &r.workers[i]) })
 	}
 	wg.Wait()
 	for i, d := range r.ds {
@@ -220,20 +221,20 @@ func TestDrainSprayed(t *testing.T) {
 }
 
 func TestBounded(t *testing.T) {
-	if err := bounded(time.Minute, "", func() error { return nil }); err != nil {
+	if err := bounded(time.Minute, "", nil, func() error { return nil }); err != nil {
 		t.Error(err)
 	}
 	plain := errors.New("plain")
-	if err := bounded(time.Minute, "", func() error { return plain }); err != plain {
+	if err := bounded(time.Minute, "", nil, func() error { return plain }); err != plain {
 		t.Errorf("%v, want %v", err, plain)
 	}
-	err := bounded(time.Minute, "", func() error { panic("pcb 7 is gone") })
+	err := bounded(time.Minute, "", nil, func() error { panic("pcb 7 is gone") })
 	if err == nil || !strings.Contains(err.Error(), "pcb 7 is gone") || !strings.Contains(err.Error(), "(sample_test.go:") {
 		t.Errorf("a panic became %v, want its text and its site", err)
 	}
 	release := make(chan struct{})
 	defer close(release)
-	err = bounded(time.Millisecond, "waiting for Godot", func() error { <-release; return nil })
+	err = bounded(time.Millisecond, "waiting for Godot", nil, func() error { <-release; return nil })
 	if !errors.As(err, new(*StuckError)) || !strings.Contains(err.Error(), "1ms: waiting for Godot") {
 		t.Errorf("what is stuck became %v", err)
 	}

@@ -80,7 +80,7 @@ var Kinds = []Kind{
 		Name:     "rw",
 		Doc:      "compact shared/exclusive lock with try-upgrade and downgrade",
 		Source:   "after FreeBSD rwlock(9), sys/kern/kern_rwlock.c",
-		Fairness: "waiting writers stop new readers; who is woken competes; writers barge",
+		Fairness: "waiting writers go before readers, which may starve; who is woken competes; writers barge",
 		Shared:   true,
 		Bytes:    16,
 		Policies: []Policy{SpinPark},

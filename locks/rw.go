@@ -36,8 +36,8 @@ const (
 // unlocked. It is small enough to embed in what it protects, and must not be copied. A goroutine must not
 // take it shared twice: a writer that waits between the two would stop the second and wait for the first.
 //
-// Who wakes whom: a writer that lets go wakes all registered readers and one writer; the last reader wakes one
-// writer. All of them compete.
+// Who wakes whom: a writer that lets go wakes the next registered writer, and all registered readers if no other writer
+// is left to keep them out; the last reader wakes one writer. All of them compete.
 //
 // No wake-up is lost. Both kinds of waiters register by a CAS that also finds the lock held or blocked, so
 // the one who lets go later sees them in the value its Add returns, and looks after them in wake. There it
@@ -211,17 +211,18 @@ func (l *RW) runlockSlow(word uint64) {
 	l.wake(word, false)
 }
 
-// wake looks after waiters once a hold has ended: readers, if it was a writer's, and one writer if the lock is free.
+// wake looks after waiters once a hold has ended: one writer if the lock is free, and readers if it was a writer's and they
+// would not be kept out at once.
 func (l *RW) wake(word uint64, writerLeft bool) {
 	for word&rwWriter == 0 {
 		next, readers := word, uint64(0)
-		if writerLeft {
-			readers = word / rwWaitReader
-			next -= readers * rwWaitReader
-		}
 		writer := word&(rwReaders|rwComing) == 0 && word&rwWaitWriters != 0
 		if writer {
 			next = next - rwWaitWriter | rwWoken
+		}
+		if writerLeft && next&rwWaitWriters == 0 {
+			readers = word / rwWaitReader
+			next -= readers * rwWaitReader
 		}
 		if next == word {
 			return

@@ -55,7 +55,7 @@ func newConnp(cfg Config) (Info, error) {
 		}
 		g.lock = lock
 		g.tb.init(conns, cfg.Buckets, cfg.Seed)
-		g.sc.init(max(1, syncacheBuckets/cfg.Groups), false)
+		g.sc.init(max(1, syncacheSize(cfg.Conns)/cfg.Groups), false)
 	}
 	in.handles = make([]connpCPU, len(in.cpus))
 	for i, c := range in.cpus {
@@ -67,14 +67,12 @@ func newConnp(cfg Config) (Info, error) {
 
 func (in *connpInfo) CPU(cpu int) CPU { return &in.handles[cpu] }
 
-// index chooses inc's group by the hash's high bits; the group's table uses the low ones.
-func (in *connpInfo) index(inc *ConnInfo) int {
-	return int(uint64(inc.hash(in.cfg.Seed)) * uint64(len(in.groups)) >> 32)
-}
+// index chooses a group by the hash's high bits; the group's table uses the low ones.
+func (in *connpInfo) index(hash uint32) int { return int(uint64(hash) * uint64(len(in.groups)) >> 32) }
 
-// enter locks inc's group, leave unlocks it.
-func (c *connpCPU) enter(inc *ConnInfo) (*group, int) {
-	i := c.in.index(inc)
+// enter locks the group of a connection with the given hash, leave unlocks it.
+func (c *connpCPU) enter(hash uint32) (*group, int) {
+	i := c.in.index(hash)
 	g := &c.in.groups[i]
 	c.acquired++
 	if !g.lock.TryLock(&c.nodes[i]) {
@@ -100,15 +98,16 @@ func (c *connpCPU) leaveAll() {
 
 func (c *connpCPU) Input(segs []*Segment) {
 	for _, seg := range segs {
-		g, i := c.enter(&seg.Inc)
-		c.input(g, seg)
+		hash := seg.Inc.hash(c.b.cfg.Seed)
+		g, i := c.enter(hash)
+		c.input(g, seg, hash)
 		c.leave(i)
 	}
 }
 
 // input is called with the segment's group g locked.
-func (c *connpCPU) input(g *group, seg *Segment) {
-	inp := g.tb.lookupExact(&seg.Inc, g.tb.hash(&seg.Inc))
+func (c *connpCPU) input(g *group, seg *Segment, hash uint32) {
+	inp := g.tb.lookupExact(&seg.Inc, hash)
 	if inp == nil {
 		if c.in.wild.lookupWild(seg.Inc.Laddr, seg.Inc.Lport) == nil {
 			c.drop(seg, DropNoPCB)
@@ -126,7 +125,7 @@ func (c *connpCPU) input(g *group, seg *Segment) {
 		c.startTimeWait(&g.tb.tw, inp)
 	case reopen:
 		c.close(&g.tb, inp)
-		c.input(g, seg)
+		c.input(g, seg, hash)
 	}
 }
 
@@ -142,7 +141,7 @@ func (c *connpCPU) close(tb *table, inp *Inpcb) {
 }
 
 func (c *connpCPU) Send(inc *ConnInfo, n int) error {
-	g, i := c.enter(inc)
+	g, i := c.enter(inc.hash(c.b.cfg.Seed))
 	defer c.leave(i)
 	tb := &g.tb
 	if inc.Fport == 0 {
@@ -171,9 +170,10 @@ func (c *connpCPU) Connect(inc *ConnInfo) (iss uint32, err error) {
 }
 
 func (c *connpCPU) connect(inc *ConnInfo, iss *uint32, ephemeral bool) bool {
-	g, i := c.enter(inc)
+	hash := inc.hash(c.b.cfg.Seed)
+	g, i := c.enter(hash)
 	defer c.leave(i)
-	if g.tb.lookupExact(inc, g.tb.hash(inc)) != nil || ephemeral && c.in.wild.lookupWild(inc.Laddr, inc.Lport) != nil {
+	if g.tb.lookupExact(inc, hash) != nil || ephemeral && c.in.wild.lookupWild(inc.Laddr, inc.Lport) != nil {
 		return false
 	}
 	inp := c.allocConnect(inc)
@@ -199,9 +199,10 @@ func (c *connpCPU) Close(inc *ConnInfo) error {
 	if inc.Fport == 0 {
 		return c.closeListener(inc)
 	}
-	g, i := c.enter(inc)
+	hash := inc.hash(c.b.cfg.Seed)
+	g, i := c.enter(hash)
 	defer c.leave(i)
-	inp := g.tb.lookupUser(inc)
+	inp := g.tb.lookupExact(inc, hash)
 	if inp == nil {
 		return ErrNotFound
 	}
@@ -227,9 +228,10 @@ func (c *connpCPU) Abort(inc *ConnInfo) error {
 	if inc.Fport == 0 {
 		return c.closeListener(inc)
 	}
-	g, i := c.enter(inc)
+	hash := inc.hash(c.b.cfg.Seed)
+	g, i := c.enter(hash)
 	defer c.leave(i)
-	inp := g.tb.lookupUser(inc)
+	inp := g.tb.lookupExact(inc, hash)
 	if inp == nil {
 		return c.abortHalfOpen(&g.sc, inc)
 	}

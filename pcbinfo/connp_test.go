@@ -6,7 +6,7 @@ import "testing"
 func newConnpTest(t *testing.T) (in *connpInfo, p, q *peer) {
 	in = newInfo(t, "connp:groups=2", Config{CPUs: 2}).(*connpInfo)
 	for i := 0; p == nil || q == nil; i++ {
-		if inc := tuple(i); in.index(&inc) == 0 {
+		if inc := tuple(i); in.index(inc.hash(in.cfg.Seed)) == 0 {
 			p = newPeer(inc)
 		} else {
 			q = newPeer(inc)
@@ -19,7 +19,7 @@ func newConnpTest(t *testing.T) (in *connpInfo, p, q *peer) {
 func TestConnpListener(t *testing.T) {
 	in, _, q := newConnpTest(t)
 	walker := &in.handles[2]
-	g, i := walker.enter(&q.inc)
+	g, i := walker.enter(q.inc.hash(in.cfg.Seed))
 	done := make(chan error)
 	go func() { done <- in.CPU(0).Listen(&listen80) }()
 	first := in.groups[0].lock
@@ -30,7 +30,7 @@ func TestConnpListener(t *testing.T) {
 		}
 		return true // it has the first group's lock and waits for the second's, which we hold
 	})
-	walker.input(g, q.segment(SYN, 0))
+	walker.input(g, q.segment(SYN, 0), q.inc.hash(in.cfg.Seed))
 	if n := walker.stats.Outcomes[DropNoPCB]; n != 1 {
 		t.Errorf("outcomes %v: a listener was there before its Listen had all locks", walker.stats.Outcomes)
 	}

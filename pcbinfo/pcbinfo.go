@@ -49,7 +49,6 @@ type CPU interface {
 	Close(inc *ConnInfo) error                     // tcp_usr_close, of a listener if Fport is 0; ErrNotFound, ErrPipe
 	Abort(inc *ConnInfo) error                     // tcp_usr_abort: gone at once, half-open or not; ErrNotFound
 	SlowTimo(now uint32)                           // the TIME_WAIT scan at tick now; one CPU calls it, with ticks that do not go back
-	Idle()                                         // a quiescent point between batches
 	Stats() *Stats                                 // this CPU's counts; others may read them at rest
 }
 
@@ -130,6 +129,20 @@ func (s *Stats) Drops() (n uint64) {
 	return n
 }
 
+// Since is what s counts beyond o, an earlier state of the same counts.
+func (s Stats) Since(o Stats) Stats {
+	for i, v := range o.Outcomes {
+		s.Outcomes[i] -= v
+	}
+	s.Acks -= o.Acks
+	s.Rsts -= o.Rsts
+	s.SynAcks -= o.SynAcks
+	s.Evicted -= o.Evicted
+	s.Reused -= o.Reused
+	s.Expired -= o.Expired
+	return s
+}
+
 func (s *Stats) add(o *Stats) {
 	for i, v := range o.Outcomes {
 		s.Outcomes[i] += v
@@ -197,6 +210,3 @@ type cpu struct {
 }
 
 func (c *cpu) Stats() *Stats { return &c.stats }
-
-// Idle is a quiescent point; only schemes that defer something have work here.
-func (c *cpu) Idle() {}

@@ -32,7 +32,7 @@ type refcountCPU struct {
 	readPath   uint64 // shared was enough
 	upgraded   uint64 // try-upgrade worked
 	reacquired uint64 // dropped and taken again exclusively
-	gone       uint64 // re-acquired, and the inpcb was dropped meanwhile
+	gone       uint64 // waited for, and then it was dropped, or no longer the best match
 	rematched  uint64 // re-acquired, and it was still there
 	_          [lineSize]byte
 }
@@ -45,7 +45,7 @@ func newRefcount(cfg Config) (Info, error) {
 	in := &refcountInfo{tcbinfo: lock}
 	in.init(cfg, nil)
 	in.tb.init(cfg.Conns, cfg.Buckets, cfg.Seed)
-	in.sc.init(syncacheBuckets, true)
+	in.sc.init(syncacheSize(cfg.Conns), true)
 	in.handles = make([]refcountCPU, len(in.cpus))
 	for i, c := range in.cpus {
 		in.handles[i].cpu, in.handles[i].in = c, in

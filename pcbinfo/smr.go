@@ -54,7 +54,7 @@ func newSMR(cfg Config) (Info, error) {
 	}
 	in.init(cfg, in.dom)
 	in.tb.init(cfg.Conns, cfg.Buckets, cfg.Seed)
-	in.sc.init(syncacheBuckets, true)
+	in.sc.init(syncacheSize(cfg.Conns), true)
 	in.handles = make([]smrCPU, len(in.cpus))
 	for i, c := range in.cpus {
 		in.handles[i].cpu, in.handles[i].in = c, in
@@ -392,9 +392,6 @@ func (c *smrCPU) SlowTimo(now uint32) {
 		c.rele(inp)
 	}
 }
-
-// Idle lets blocks whose grace period is over become free.
-func (c *smrCPU) Idle() { c.b.zone.reclaim(&c.b.zone.cpus[c.id]) }
 
 // Walk is inp_next: it hops from inpcb to inpcb inside sections, holding the one it is at as its anchor. What is inserted meanwhile
 // stands before the start or has a newer generation.

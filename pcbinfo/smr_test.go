@@ -137,7 +137,7 @@ func TestSMRReader(t *testing.T) {
 		t.Error("a reader got a reference on a dead inpcb")
 	}
 	walker.exit()
-	in.CPU(1).Idle()
+	in.zone.reclaim(&in.zone.cpus[1])
 	if z := in.Zone(); z.Reclaimed == 0 || inp.inc == p.inc {
 		t.Errorf("after the reader %d inpcbs came back, and the one it stood on is %v", z.Reclaimed, inp.inc)
 	}

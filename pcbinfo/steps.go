@@ -29,10 +29,11 @@ func (c *cpu) reply(r reply) {
 	}
 }
 
-// drop counts a segment that no inpcb took; anything but a RST is answered by one (tcp_dropwithreset).
+// drop counts a segment that no connection took. Anything but a RST is answered by one (tcp_dropwithreset), but a listener
+// ignores what neither opens nor acknowledges (RFC 9293 3.10.7.2).
 func (c *cpu) drop(seg *Segment, out Outcome) {
 	c.stats.Outcomes[out]++
-	if !seg.is(RST) {
+	if !seg.is(RST) && (out != DropListen || seg.Flags&(SYN|ACK) != 0) {
 		c.stats.Rsts++
 	}
 }
@@ -100,7 +101,7 @@ func (c *cpu) allocConnect(inc *ConnInfo) *Inpcb {
 	return inp
 }
 
-// startConnect gives inp its four-tuple and sends the SYN; the numbers differ from life to life of the memory.
+// startConnect gives inp its four-tuple and sends the SYN; its number differs from the last one that this memory used.
 func (c *cpu) startConnect(inp *Inpcb, inc *ConnInfo) {
 	inp.inc = *inc
 	inp.hash = inc.hash(c.b.cfg.Seed)

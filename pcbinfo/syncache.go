@@ -3,7 +3,7 @@ package pcbinfo
 import "pcbbench/locks"
 
 const (
-	syncacheBuckets = 512 // TCP_SYNCACHE_HASHSIZE
+	syncacheBuckets = 512 // at least: TCP_SYNCACHE_HASHSIZE
 	syncacheLimit   = 30  // TCP_SYNCACHE_BUCKETLIMIT: a full bucket drops its oldest entry
 )
 
@@ -29,6 +29,10 @@ type syncacheEntry struct {
 	irs, iss, win uint32
 	born          uint32
 }
+
+// syncacheSize is the number of buckets for a table of conns connections: FreeBSD's, or an entry for every second connection
+// where that is more, so that the half-open ones of an ordinary load are not pushed out.
+func syncacheSize(conns int) int { return max(syncacheBuckets, conns/(2*syncacheLimit)) }
 
 func (sc *syncache) init(buckets int, shared bool) {
 	n := 1
@@ -77,12 +81,13 @@ func (sc *syncache) add(seg *Segment) (dup, evicted bool) {
 	return dup, evicted
 }
 
-// expand is syncache_expand: it takes out the entry that the handshake ACK completes, so that of two such ACKs one finds it.
+// expand is syncache_expand: it takes out the entry that the handshake ACK completes, so that of two such ACKs one finds it. The ACK may
+// come with text beyond a hole, if the one before it was lost.
 func (sc *syncache) expand(seg *Segment) (e syncacheEntry, ok bool) {
 	b := sc.enter(&seg.Inc)
 	defer sc.leave(b)
 	p := b.find(&seg.Inc)
-	if p == nil || seg.Ack != p.iss+1 || seg.Seq != p.irs+1 {
+	if p == nil || seg.Ack != p.iss+1 || seg.Seq-(p.irs+1) >= rcvWnd {
 		return e, false
 	}
 	e = *p

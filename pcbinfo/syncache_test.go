@@ -26,7 +26,7 @@ func TestSyncacheHandshake(t *testing.T) {
 	}
 	wrongAck, wrongSeq := ack(1, 7), ack(1, 7)
 	wrongAck.Ack++
-	wrongSeq.Seq++
+	wrongSeq.Seq--
 	for _, seg := range []*Segment{wrongAck, wrongSeq, ack(2, 7)} {
 		if _, ok := sc.expand(seg); ok {
 			t.Errorf("%v seq %d ack %d completed a handshake", seg.Inc, seg.Seq, seg.Ack)

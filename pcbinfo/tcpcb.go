@@ -193,7 +193,7 @@ func (tp *Tcpcb) established() {
 
 // synchronized is RFC 9293 3.10.7.4 for every state from SYN-RECEIVED on.
 func (tp *Tcpcb) synchronized(seg *Segment) verdict {
-	if tp.state == TimeWait && seg.Flags&(SYN|ACK|RST) == SYN && before(tp.rcvNxt, seg.Seq) {
+	if tp.state == TimeWait && seg.Flags&(SYN|ACK|RST|FIN) == SYN && before(tp.rcvNxt, seg.Seq) {
 		return verdict{act: reopen} // RFC 9293 3.6.1, MAY-2
 	}
 	text, fin, out := tp.trim(seg)

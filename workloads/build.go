@@ -23,9 +23,8 @@ const (
 	// Short workloads repeat themselves until a lap has minLap segments, and minShare a worker.
 	minLap   = 1 << 14
 	minShare = 1 << 12
-	// Under spray a lap has phases, and a worker may be ahead of the slowest by fewer than this many. Pieces of one connection
-	// that go to different workers lie at least as many phases apart, which keeps their order without a lock.
-	phases     = 64
+	// Under spray a lap has phases of a batch a worker, and a worker may be ahead of the slowest by fewer than this many. Pieces of one
+	// connection that go to different workers lie at least as many phases apart, which keeps their order without a lock.
 	aheadLimit = 4
 )
 
@@ -66,7 +65,8 @@ type advance struct{ seq, ack uint32 }
 func (b *builder) assemble() *Workload {
 	w := &Workload{Params: b.p, lap: b.lap, flows: b.flows, chunks: b.chunks, ops: b.ops, replay: b.replay, ports: b.ports}
 	if b.p.Affinity == Spray {
-		b.spray()
+		w.phases = max(1, b.lap/(b.p.Batch*b.p.Workers))
+		w.Sprayed = b.spray(w.phases)
 	}
 	for _, f := range b.flows {
 		if !b.replay {
@@ -75,7 +75,7 @@ func (b *builder) assemble() *Workload {
 	}
 	w.segOf = make([]*pcbinfo.Segment, len(b.steps))
 	for worker, order := range b.byTime() {
-		w.Rings = append(w.Rings, b.ring(worker, order, w.segOf))
+		w.Rings = append(w.Rings, b.ring(worker, order, w.phases, w.segOf))
 	}
 	b.patch(w.segOf)
 	return w
@@ -105,14 +105,14 @@ func (b *builder) byTime() [][]int32 {
 }
 
 // ring copies a worker's segments into one array and cuts it into batches.
-func (b *builder) ring(worker int, order []int32, segOf []*pcbinfo.Segment) *Ring {
+func (b *builder) ring(worker int, order []int32, phases int, segOf []*pcbinfo.Segment) *Ring {
 	n, ops := 0, 0
 	for _, i := range order {
 		n += int(b.chunks[i].lastStep - b.chunks[i].firstStep)
 		ops += int(b.chunks[i].lastOp - b.chunks[i].firstOp)
 	}
 	r := &Ring{segs: make([]pcbinfo.Segment, 0, n), ptrs: make([]*pcbinfo.Segment, n), steps: make([]advance, 0, n), ops: make([]op, 0, ops)}
-	cut := cutter{r: r, b: b, worker: int32(worker)}
+	cut := cutter{r: r, b: b, worker: int32(worker), phases: phases}
 	for _, i := range order {
 		cut.chunk(&b.chunks[i], segOf)
 	}
@@ -128,14 +128,12 @@ type cutter struct {
 	first  int // segment of the batch in the making
 	op     int // its first request
 	phase  int
+	phases int // in a lap; 0: the order of workers among each other does not matter
 	worker int32
 }
 
 func (k *cutter) chunk(c *chunk, segOf []*pcbinfo.Segment) {
-	phase := 0
-	if k.b.p.Affinity == Spray {
-		phase = int(c.at) % k.b.lap * phases / k.b.lap
-	}
+	phase := int(c.at) % k.b.lap * k.phases / k.b.lap
 	if phase != k.phase || c.flow.asked == k.batch() {
 		k.flush()
 	}
@@ -207,7 +205,7 @@ func (b *builder) wraps(f *flow) bool {
 func (b *builder) boundary(f *flow) {
 	if !b.wraps(f) {
 		if f.open {
-			f.state, f.rcv = pcbinfo.Established, f.startSeq
+			f.state, f.rcv, f.snd = pcbinfo.Established, f.startSeq, f.startAck
 		}
 		if n := f.lastChunk; n > f.firstChunk {
 			f.state = b.chunks[n-1].state
@@ -215,13 +213,15 @@ func (b *builder) boundary(f *flow) {
 		return
 	}
 	for i := f.firstChunk; i < f.lastChunk && int(b.chunks[i].at) < b.lap; i++ {
-		f.state, f.rcv = b.chunks[i].state, b.chunks[i].seq
+		f.state, f.rcv, f.snd = b.chunks[i].state, b.chunks[i].seq, b.chunks[i].ack
 	}
 }
 
-// spray gives each chunk to a random worker where its neighbours lie far enough away, and to their worker where not.
-func (b *builder) spray() {
-	phase := func(c *chunk) int { return int(c.at) * phases / b.lap }
+// spray gives each chunk to a random worker where its neighbours lie far enough away, and to their worker where not. It returns the
+// share of neighbours that went to different workers.
+func (b *builder) spray(phases int) float64 {
+	phase := func(c *chunk) int { return int(int64(c.at) * int64(phases) / int64(b.lap)) }
+	pairs, moved := 0, 0
 	for _, f := range b.flows {
 		chunks := b.chunks[f.firstChunk:f.lastChunk]
 		if len(chunks) == 0 || f.fixed {
@@ -234,24 +234,36 @@ func (b *builder) spray() {
 			}
 			chunks[i].worker = int16(worker)
 		}
-		first, last := &chunks[0], &chunks[len(chunks)-1]
-		if phase(first)+phases-phase(last) >= aheadLimit {
-			continue
-		}
-		for i := len(chunks) - 1; i >= 0; i-- { // the lap's end and its beginning are neighbours too
-			near := i == len(chunks)-1 || phase(&chunks[i+1])-phase(&chunks[i]) < aheadLimit
-			if !near {
-				break
+		b.closeLap(chunks, phases, phase)
+		for i := 1; i < len(chunks); i++ {
+			pairs++
+			if chunks[i].worker != chunks[i-1].worker {
+				moved++
 			}
-			chunks[i].worker = first.worker
 		}
+	}
+	return float64(moved) / float64(max(1, pairs))
+}
+
+// closeLap keeps the last chunks with the first, if these come soon after them in the next lap.
+func (b *builder) closeLap(chunks []chunk, phases int, phase func(*chunk) int) {
+	first, last := &chunks[0], len(chunks)-1
+	if phase(first)+phases-phase(&chunks[last]) >= aheadLimit {
+		return
+	}
+	for i := last; i == last || i >= 0 && phase(&chunks[i+1])-phase(&chunks[i]) < aheadLimit; i-- {
+		chunks[i].worker = first.worker
 	}
 }
 
 // lapOf sets the lap's length to a multiple of unit segments, no shorter than least, and returns the multiple.
 func (b *builder) lapOf(unit, least int) (times int) {
-	least = max(least, minLap, minShare*b.p.Workers)
-	times = (least + unit - 1) / unit
-	b.lap = times * unit
+	times, b.lap = b.p.lapOf(unit, least)
 	return times
+}
+
+func (p *Params) lapOf(unit, least int) (times, lap int) {
+	least = max(least, minLap, minShare*p.Workers)
+	times = (least + unit - 1) / unit
+	return times, times * unit
 }

@@ -13,7 +13,7 @@ const (
 	churnResponse = 2 // response bytes for each of request
 )
 
-var churn = Mix{Name: "churn", Main: true, Conns: 1024, Payload: 512, write: writeChurn,
+var churn = Mix{Name: "churn", Main: true, Conns: 1024, Payload: 512, write: writeChurn, tuples: churnTuples,
 	Doc:    "short connections of about ten packets: handshake, request, response, close",
 	Source: "packet shares of a churn trace of 5,875 flows; RFC 9293 closes from either side"}
 
@@ -97,3 +97,5 @@ func (b *builder) liveOutbound(p *peer, rtt, pause int) {
 	p.wait(rtt)
 	p.fin()
 }
+
+func churnTuples(p Params) (in, out int) { return p.Conns, p.Conns / churnOutbound }

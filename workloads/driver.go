@@ -22,6 +22,7 @@ type Driver struct {
 	refused int // user requests that failed
 	err     error
 	peers   []*Driver // under spray: all drivers
+	phases  uint64    // in a lap
 	phase   uint64    // the one that this driver was let into
 	_       [128]byte
 	current atomic.Uint64 // the phase this driver is in or waits for; all before it are done. Others poll it
@@ -49,7 +50,7 @@ func (w *Workload) Drivers(in pcbinfo.Info, model netisr.Model) []*Driver {
 	}
 	if w.Affinity == Spray && w.Workers > 1 {
 		for _, d := range ds {
-			d.peers = ds
+			d.peers, d.phases = ds, uint64(w.phases)
 			d.phase = math.MaxUint64
 		}
 	}
@@ -65,11 +66,13 @@ func (d *Driver) Ready() bool {
 	if d.peers == nil {
 		return true
 	}
-	n := d.lap*phases + uint64(d.ring.batches[d.next].phase)
+	n := d.lap*d.phases + uint64(d.ring.batches[d.next].phase)
 	if n == d.phase {
 		return true
 	}
-	d.current.Store(n)
+	if d.current.Load() != n {
+		d.current.Store(n)
+	}
 	for _, o := range d.peers {
 		if cur := o.current.Load(); cur < n && n-cur >= aheadLimit {
 			return false
@@ -100,14 +103,13 @@ func (d *Driver) Next() int {
 			d.err = err
 		}
 	}
-	d.cpu.Idle()
 	if d.timer {
 		d.clock()
 	}
 	if d.next++; d.next == len(d.ring.batches) {
 		d.next = 0
 		d.lap++
-		d.current.Store(d.lap * phases) // perhaps the last: who is behind must not wait for a phase we never ask for
+		d.current.Store(d.lap * d.phases) // perhaps the last: who is behind must not wait for a phase we never ask for
 	}
 	return len(b.Segs)
 }

@@ -17,6 +17,8 @@ type Mix struct {
 	Popularity bool   // Params.Skew means something
 	Traced     bool   // Params.Trace is replayed, Conns comes from there
 	write      func(b *builder) error
+	// tuples is how many four-tuples towards our listeners it needs, and how many connections it opens itself; nil: Conns and none.
+	tuples func(p Params) (in, out int)
 }
 
 // Mixes are all of them, in reading order.

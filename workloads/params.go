@@ -36,6 +36,7 @@ const (
 	maxPeers           = 1 << 17 // 198.18.0.0/15, the range for benchmarking of RFC 2544
 	firstPeerPort      = 1024
 	portsPerPeer       = 65536 - firstPeerPort
+	portsToPeer        = 16384 / 4 // ephemeral ports; each connection has another while its last one is in TIME-WAIT
 )
 
 // Check returns p with its defaults filled in, or says what is wrong with it.
@@ -134,11 +135,25 @@ func (p Params) check(mix Mix) error {
 		return fmt.Errorf("skew=%v: mix %s has no popularity to skew, each connection does the same", p.Skew, mix.Name)
 	case !(p.V6 <= 1):
 		return fmt.Errorf("v6=%v: want a share from 0 to 1", p.V6)
-	case !mix.Traced && p.Conns > p.Peers*portsPerPeer*p.Listeners:
-		return fmt.Errorf("conns=%d: %d peers × %d ports × %d listeners give only %d connections",
-			p.Conns, p.Peers, portsPerPeer, p.Listeners, p.Peers*portsPerPeer*p.Listeners)
 	case mix.Traced && p.Trace == "":
 		return fmt.Errorf("mix %s replays a capture and was given none", mix.Name)
+	}
+	return p.checkTuples(mix)
+}
+
+// checkTuples refuses more connections than there are four-tuples.
+func (p Params) checkTuples(mix Mix) error {
+	in, out := p.Conns, 0
+	if mix.tuples != nil {
+		in, out = mix.tuples(p)
+	}
+	if most := p.Peers * portsPerPeer * p.Listeners; !mix.Traced && in > most {
+		return fmt.Errorf("conns=%d: mix %s needs %d connections, %d peers × %d ports × %d listeners give %d",
+			p.Conns, mix.Name, in, p.Peers, portsPerPeer, p.Listeners, most)
+	}
+	if most := p.Peers * portsToPeer; out > most {
+		return fmt.Errorf("conns=%d: mix %s opens %d connections itself, %d peers × %d ephemeral ports give %d",
+			p.Conns, mix.Name, out, p.Peers, portsToPeer, most)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ type chunk struct {
 	at                  int32 // slot of the lap; a slot from lap on lies in the next lap
 	firstStep, lastStep int32
 	firstOp, lastOp     int32
-	seq                 uint32 // the peer's next number after the chunk
+	seq, ack            uint32 // the peer's next number after the chunk, and ours
 	worker              int16
 	state               pcbinfo.State // our end's after the chunk
 }
@@ -64,9 +64,10 @@ type flow struct {
 	asked      batchName // the last batch with a request of ours, while batches are cut
 	firstChunk int       // of the builder's, in script order
 	lastChunk  int       // exclusive
-	// What Check expects at the end of a lap; state Closed: not in the table, or in TIME-WAIT.
+	// What Check expects at the end of a lap, when TIME-WAITs have expired; state Closed: not in the table.
 	state    pcbinfo.State
 	rcv      uint32 // rcv_nxt at the end of lap 0
+	snd      uint32 // snd_nxt then; 0: not known
 	replaced bool   // another flow of the same four-tuple comes after it
 	fixed    bool   // shares its four-tuple with another flow: both stay with one worker
 }
@@ -161,7 +162,7 @@ func (p *peer) request(kind opKind, n int) {
 // mark notes in c where the script stands.
 func (p *peer) mark(c *chunk) {
 	c.lastStep, c.lastOp = int32(len(p.b.steps)), int32(len(p.b.ops))
-	c.state, c.seq = p.state, p.seq
+	c.state, c.seq, c.ack = p.state, p.seq, p.ack
 }
 
 // The vocabulary of scripts. The state is our end's after the segment.
@@ -211,8 +212,8 @@ func (p *peer) lastAck() {
 
 // send makes our user send n bytes, which the peer acknowledges with whatever it sends next.
 func (p *peer) send(n int) {
-	p.request(opSend, n)
 	p.ack += uint32(n)
+	p.request(opSend, n)
 }
 
 // close makes our user close.
@@ -223,8 +224,8 @@ func (p *peer) close() {
 	default:
 		p.state = pcbinfo.FinWait1
 	}
-	p.request(opClose, 0)
 	p.ack++
+	p.request(opClose, 0)
 }
 
 // connect makes our user connect.

@@ -47,8 +47,14 @@ func Toeplitz(inc *pcbinfo.ConnInfo) uint32 {
 	return h
 }
 
-// rssQueues is the size of the indirection table through which a card maps the hash's low bits to a queue.
+// rssQueues is the least size of the indirection table through which a card maps the hash's low bits to a queue.
 const rssQueues = 128
 
-// rssWorker is the worker whose queue hash is steered to, with the indirection table filled round robin.
-func rssWorker(hash uint32, workers int) int { return int(hash%rssQueues) % workers }
+// rssWorker is the worker whose queue hash is steered to, with the indirection table filled round robin; the table has entries for all.
+func rssWorker(hash uint32, workers int) int {
+	size := rssQueues
+	for size < workers {
+		size *= 2
+	}
+	return int(hash) % size % workers
+}

@@ -10,10 +10,14 @@ import (
 // A Workload is a built workload. It is good for one run on one table: replaying changes the segments' numbers.
 type Workload struct {
 	Params
-	Rings  []*Ring // one a worker; a worker may have none of the traffic
-	lap    int
-	flows  []*flow
-	opened pcbinfo.Stats // the table's counts when Open was done
+	Rings []*Ring // one a worker; a worker may have none of the traffic
+	// Sprayed is the share of neighbouring pieces of a connection that go to different workers, under Spray. It falls where
+	// connections are few for the workers: such pieces must lie aheadLimit × Batch × Workers segments apart.
+	Sprayed float64
+	phases  int // in a lap, under Spray
+	lap     int
+	flows   []*flow
+	opened  pcbinfo.Stats // the table's counts when Open was done
 	// Only for Open:
 	chunks []chunk
 	ops    []op
@@ -54,6 +58,9 @@ func (w *Workload) Open(in pcbinfo.Info) error {
 	return nil
 }
 
+// Opened is what the table had counted when Open was done.
+func (w *Workload) Opened() pcbinfo.Stats { return w.opened }
+
 // Forget drops what only Open needs.
 func (w *Workload) Forget() { w.chunks, w.ops, w.segOf = nil, nil, nil }
 
@@ -65,14 +72,20 @@ type opener struct {
 	err   error
 }
 
-func (o *opener) listen() error {
-	ports := o.w.ports
-	if ports == nil {
-		for i := range o.w.Listeners {
-			ports = append(ports, uint16(firstListenPort+i))
-		}
+// listenPorts are the local ports to listen on.
+func (w *Workload) listenPorts() []uint16 {
+	if w.ports != nil {
+		return w.ports
 	}
-	for _, port := range ports {
+	ports := make([]uint16, w.Listeners)
+	for i := range ports {
+		ports[i] = uint16(firstListenPort + i)
+	}
+	return ports
+}
+
+func (o *opener) listen() error {
+	for _, port := range o.w.listenPorts() {
 		if err := o.in.CPU(0).Listen(&pcbinfo.ConnInfo{Lport: port}); err != nil {
 			return fmt.Errorf("workload: listen on port %d: %w", port, err)
 		}

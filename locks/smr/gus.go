@@ -54,6 +54,7 @@ type gus struct {
 	wr    atomic.Uint64 // written by Advance, read by Enter
 	_     [linePad]byte
 	rd    atomic.Uint64 // written by polls that get further
+	_     [linePad]byte
 	fails atomic.Uint64 // Polls that were false
 	_     [linePad]byte
 	cpus  []record // constant

@@ -103,13 +103,11 @@ func (h *history) next() *op {
 		o.kind = opAbort
 	case p < 88:
 		o.kind, o.inc = pick(h.rng, opClose, opAbort, opSend), h.end()
-	case p < 94:
+	case p < 97 || h.tick < 0:
 		o.kind, o.n = opSend, 1+h.rng.IntN(3000)
-	case p < 97 && h.tick >= 0:
+	default:
 		h.tick += h.rng.IntN(3)
 		o.kind, o.n = opTick, h.tick
-	default:
-		o.kind = opIdle
 	}
 	return o
 }

@@ -25,10 +25,9 @@ const (
 	opAbort
 	opSend
 	opTick
-	opIdle
 )
 
-var opNames = [...]string{"input", "connect", "listen", "close", "abort", "send", "tick", "idle"}
+var opNames = [...]string{"input", "connect", "listen", "close", "abort", "send", "tick"}
 
 // An answer is what a CPU said to an op. Connect's numbers are zero if it failed.
 type answer struct {
@@ -61,8 +60,6 @@ func (o *op) do(cpu pcbinfo.CPU) (a answer) {
 		a.err = cpu.Send(&o.inc, o.n)
 	case opTick:
 		cpu.SlowTimo(uint32(o.n))
-	case opIdle:
-		cpu.Idle()
 	}
 	return a
 }

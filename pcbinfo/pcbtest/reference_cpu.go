@@ -13,8 +13,6 @@ type refCPU struct {
 
 func (c *refCPU) Stats() *pcbinfo.Stats { return &c.stats }
 
-func (c *refCPU) Idle() {}
-
 func (c *refCPU) Input(segs []*pcbinfo.Segment) {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
@@ -56,6 +54,7 @@ func (c *refCPU) listen(seg *pcbinfo.Segment) *conn {
 	const flags = pcbinfo.SYN | pcbinfo.ACK | pcbinfo.RST | pcbinfo.FIN
 	h, known := c.r.half[seg.Inc]
 	expected := known && seg.Seq == h.irs+1
+	inWindow := known && seg.Seq-(h.irs+1) < 1<<20 // text may have been lost before
 	switch f := seg.Flags & flags; {
 	case f == pcbinfo.SYN:
 		c.r.half[seg.Inc] = halfOpen{seg.Seq, pcbinfo.ISN(&seg.Inc, seg.Seq), seg.Win}
@@ -64,7 +63,7 @@ func (c *refCPU) listen(seg *pcbinfo.Segment) *conn {
 			out = pcbinfo.GotSynDup
 		}
 		c.count(pcbinfo.Verdict{Outcome: out, SynAck: true})
-	case f&^pcbinfo.FIN == pcbinfo.ACK && expected && seg.Ack == h.iss+1:
+	case f&^pcbinfo.FIN == pcbinfo.ACK && inWindow && seg.Ack == h.iss+1:
 		delete(c.r.half, seg.Inc)
 		to := &conn{Machine: pcbinfo.NewMachine(seg.Inc)}
 		to.Accept(h.irs, h.iss, h.win)
@@ -78,9 +77,10 @@ func (c *refCPU) listen(seg *pcbinfo.Segment) *conn {
 	return nil
 }
 
-// drop counts a segment that nobody wants; a RST is never answered by another.
+// drop counts a segment that nobody wants; a RST is never answered by another, and a listener is silent to what has no ACK.
 func (c *refCPU) drop(seg *pcbinfo.Segment, out pcbinfo.Outcome) {
-	c.count(pcbinfo.Verdict{Outcome: out, Rst: seg.Flags&pcbinfo.RST == 0})
+	silent := out == pcbinfo.DropListen && seg.Flags&(pcbinfo.SYN|pcbinfo.ACK) == 0
+	c.count(pcbinfo.Verdict{Outcome: out, Rst: seg.Flags&pcbinfo.RST == 0 && !silent})
 }
 
 func (c *refCPU) count(v pcbinfo.Verdict) {

@@ -64,7 +64,6 @@ func (w *worker) step() error {
 	if err := w.stays.data(w, pcbinfo.GotData); err != nil {
 		return err
 	}
-	w.cpu.Idle()
 	switch w.rng.IntN(8) {
 	case 0:
 		return w.passive()

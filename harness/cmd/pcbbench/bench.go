@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +42,7 @@ func bench(ctx context.Context, args []string, std streams) error {
 		m.Params.V6 = -1 // none; in Params zero stands for the default
 	}
 	facts := machine.Gather()
-	m.CPUs = max(1, len(facts.Topology.Allowed))
+	m.CPUs = max(1, min(len(facts.Topology.Allowed), runtime.GOMAXPROCS(0))) // the latter knows a container's quota
 	if m.Params.Trace != "" && len(m.Mixes) == 0 {
 		m.Mixes = []string{"pcap"}
 	}

@@ -44,8 +44,8 @@ func commands() []command {
 // Exit codes.
 const (
 	exitOK          = 0
-	exitFailed      = harness.ExitFailed // something that was asked for went wrong; a sample failed its check
-	exitUsage       = 2                  // bad flags or unusable input
+	exitFailed      = 1 // something that was asked for went wrong; a sample failed its check
+	exitUsage       = 2 // bad flags or unusable input
 	exitInterrupted = 130
 )
 
@@ -86,8 +86,11 @@ func exitCode(err error, w io.Writer) int {
 		return exitInterrupted
 	}
 	fmt.Fprintln(w, "pcbbench:", err)
-	if errors.As(err, new(errUsage)) {
+	switch {
+	case errors.As(err, new(errUsage)):
 		return exitUsage
+	case errors.Is(err, harness.ErrFailedSamples):
+		return harness.ExitFailedSamples
 	}
 	return exitFailed
 }

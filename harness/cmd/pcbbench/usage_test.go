@@ -80,7 +80,7 @@ func TestRefusals(t *testing.T) {
 		{[]string{"-workers", "1,x"}, []string{"-workers", `"x"`}},
 		{[]string{"-batch", "0"}, []string{"-batch", "at least 1"}},
 		{[]string{"-conns", "5"}, []string{"conns=5", "10"}},
-		{[]string{"-conns", "100000", "-peers", "1"}, []string{"conns=100000", "1 peers", "64512 connections"}},
+		{[]string{"-conns", "100000", "-peers", "1"}, []string{"conns=100000", "1 peers", "give 64512"}},
 		{[]string{"-work", "-1"}, []string{"work=-1"}},
 		{[]string{"-v6", "2"}, []string{"v6=2", "0 to 1"}},
 		{[]string{"-v6", "NaN"}, []string{"v6=NaN"}},
