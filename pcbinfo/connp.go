@@ -274,12 +274,12 @@ func (in *connpInfo) Walk(f func(*Xinpcb) bool) {
 func (c *connpCPU) walkGroup(i int, tb *table, f func(*Xinpcb) bool) (more bool) {
 	c.in.groups[i].lock.Lock(&c.nodes[i])
 	defer c.leave(i)
-	var x Xinpcb
+	x := &c.in.x
 	for inp := tb.list.Load(); inp != nil; inp = inp.listNext.Load() {
 		if inp.gencnt >= c.in.gen {
 			continue
 		}
-		if x.copy(inp); !f(&x) {
+		if x.copy(inp); !f(x) {
 			return false
 		}
 	}

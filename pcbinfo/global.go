@@ -200,12 +200,12 @@ func (in *globalInfo) Walk(f func(*Xinpcb) bool) {
 	c := &in.handles[in.cfg.CPUs]
 	c.lock()
 	defer c.unlock()
-	var x Xinpcb
+	x := &in.x
 	for inp := in.tb.list.Load(); inp != nil; inp = inp.listNext.Load() {
 		inp.wlock()
 		x.copy(inp)
 		inp.wunlock()
-		if !f(&x) {
+		if !f(x) {
 			return
 		}
 	}

@@ -168,6 +168,7 @@ type base struct {
 	zone zone
 	now  atomic.Uint32 // the tick of the last SlowTimo
 	cpus []*cpu
+	x    Xinpcb // what a walk shows; walkers take turns
 }
 
 // init makes cfg.CPUs handles and one more, the table's own, for Walk and Close.

@@ -287,7 +287,7 @@ func (in *refcountInfo) Walk(f func(*Xinpcb) bool) {
 		in.snap = append(in.snap, inp)
 	}
 	c.runlock()
-	var x Xinpcb
+	x := &in.x
 	more := true
 	for _, inp := range in.snap {
 		inp.rlock()
@@ -298,7 +298,7 @@ func (in *refcountInfo) Walk(f func(*Xinpcb) bool) {
 		inp.runlock()
 		c.rele(inp)
 		if here && more {
-			more = f(&x)
+			more = f(x)
 		}
 	}
 	clear(in.snap)

@@ -402,7 +402,7 @@ func (in *smrInfo) Walk(f func(*Xinpcb) bool) {
 	c.lockList()
 	gen := in.tb.gencnt
 	c.unlockList()
-	var x Xinpcb
+	x := &in.x
 	var at *Inpcb
 	for more := true; more; {
 		next := c.next(at, gen)
@@ -413,7 +413,7 @@ func (in *smrInfo) Walk(f func(*Xinpcb) bool) {
 			return
 		}
 		x.copy(at)
-		more = f(&x)
+		more = f(x)
 	}
 	at.runlock()
 }

@@ -128,9 +128,9 @@ func (c *unsyncCPU) SlowTimo(now uint32) {
 }
 
 func (in *unsyncInfo) Walk(f func(*Xinpcb) bool) {
-	var x Xinpcb
+	x := &in.x
 	for inp := in.tb.list.Load(); inp != nil; inp = inp.listNext.Load() {
-		if x.copy(inp); !f(&x) {
+		if x.copy(inp); !f(x) {
 			return
 		}
 	}
