@@ -38,6 +38,7 @@ const (
 	minMeasure = 20 * time.Millisecond
 	maxMeasure = 200 * time.Millisecond
 	warmTime   = 5 * time.Millisecond
+	probeTime  = 5 * time.Millisecond
 )
 
 // ErrInterrupted says that the run was ended from outside; its file is complete up to there.

@@ -59,6 +59,22 @@ func TestRefcountGoneAtLock(t *testing.T) {
 	closeInfo(t, in)
 }
 
+// TestRefcountSendGone ends the connection while a user's request waits for the inpcb's lock.
+func TestRefcountSendGone(t *testing.T) {
+	in, walker, p, inp := newRefcountTest(t)
+	inp.wlock()
+	done := make(chan error)
+	go func() { done <- in.CPU(0).Send(&p.inc, 1) }()
+	await(func() bool { return inp.refs.Load() == 2 })
+	walker.lock()
+	walker.close(inp)
+	walker.unlock()
+	if err := <-done; err != ErrNotFound {
+		t.Errorf("send: %v", err)
+	}
+	closeInfo(t, in)
+}
+
 // TestRefcountGoneAtReacquire (H4) ends the connection while a FIN has let go of tcbinfo and waits for it exclusively.
 func TestRefcountGoneAtReacquire(t *testing.T) {
 	in, walker, p, inp := newRefcountTest(t)

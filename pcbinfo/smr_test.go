@@ -32,6 +32,33 @@ func TestSMRGoneAtLock(t *testing.T) {
 	closeInfo(t, in)
 }
 
+// TestSMRGoneBeforeLock (H1) ends the connection between lookup and try: the lock is free then, and must be refused all the same.
+func TestSMRGoneBeforeLock(t *testing.T) {
+	in, walker, p, inp := newSMRTest(t)
+	for _, shared := range []bool{false, true} {
+		walker.enter()
+		if !walker.lockInp(inp, shared) {
+			t.Fatal("a living inpcb was refused")
+		}
+		inp.release(shared)
+	}
+	if err := in.CPU(1).Abort(&p.inc); err != nil {
+		t.Fatal(err)
+	}
+	for _, shared := range []bool{false, true} {
+		walker.enter()
+		if walker.lockInp(inp, shared) {
+			t.Error("an inpcb that is gone was locked")
+		}
+		if !inp.lock.TryLock(nil) {
+			t.Fatal("the refused inpcb's lock is still held")
+		}
+		inp.wunlock()
+	}
+	walker.exit()
+	closeInfo(t, in)
+}
+
 // TestSMRLostRace (H5) ends first the connection and then the listener that the second look found: the documented deviation, none is
 // reported though others may have come meanwhile.
 func TestSMRLostRace(t *testing.T) {
@@ -170,7 +197,8 @@ func TestSMRWalk(t *testing.T) {
 	testWalk(t, in)
 }
 
-// TestSMRWalkWaits ends the connection for whose lock a walk is waiting.
+// TestSMRWalkWaits ends the connection for whose lock a walk is waiting, after another has come: the walk begins anew, with those that
+// were there in the beginning.
 func TestSMRWalkWaits(t *testing.T) {
 	in, _, p, inp := newSMRTest(t)
 	inp.wlock()
@@ -184,9 +212,57 @@ func TestSMRWalkWaits(t *testing.T) {
 		done <- seen
 	}()
 	await(func() bool { return inp.refs.Load() == 2 })
+	late := tuple(2)
+	if _, err := in.CPU(1).Connect(&late); err != nil {
+		t.Fatal(err)
+	}
 	in.handles[1].close(inp)
-	if seen := <-done; seen[p.inc] != 0 || seen[listen80] != 1 {
+	if seen := <-done; seen[p.inc] != 0 || seen[late] != 0 || seen[listen80] != 1 {
 		t.Errorf("the walk met %v", seen)
 	}
 	closeInfo(t, in)
+}
+
+// TestSMRTimeWait (H17) lets the clock wait for an inpcb in TIME-WAIT whose 2MSL is over, and meanwhile begins 2MSL anew, or ends the
+// connection.
+func TestSMRTimeWait(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		meanwhile func(in *smrInfo, walker *smrCPU, inp *Inpcb)
+		left      int
+	}{
+		{"nothing", func(_ *smrInfo, _ *smrCPU, inp *Inpcb) { inp.wunlock() }, 1},
+		{"restarted", func(in *smrInfo, walker *smrCPU, inp *Inpcb) {
+			in.twLock.Lock(nil)
+			in.tb.tw.restart(inp, 1000, 1)
+			in.twLock.Unlock(nil)
+			inp.wunlock()
+		}, 2},
+		{"gone", func(_ *smrInfo, walker *smrCPU, inp *Inpcb) { walker.close(inp) }, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in, walker, p, inp := newSMRTest(t)
+			if err := in.CPU(0).Close(&p.inc); err != nil {
+				t.Fatal(err)
+			}
+			p.ack++
+			input(t, in.CPU(0), p.segment(FIN|ACK, 0), GotFin)
+			inp.wlock()
+			done := make(chan bool)
+			go func() {
+				defer close(done)
+				in.CPU(1).SlowTimo(1000)
+			}()
+			await(func() bool { return inp.refs.Load() == 2 })
+			c.meanwhile(in, walker, inp)
+			<-done
+			if n := in.Len(); n != c.left {
+				t.Errorf("%d inpcbs left, want %d", n, c.left)
+			}
+			if n := in.Stats().Expired; n > 1 || (n == 1) != (c.name == "nothing") {
+				t.Errorf("%d expired", n)
+			}
+			closeInfo(t, in)
+		})
+	}
 }

@@ -6,10 +6,10 @@ import (
 	"pcbbench/pcbinfo"
 )
 
-// A peer is the far end of one connection of a Torture. All its connections begin with the same numbers, so that others can make
-// its segments. It is used by the worker that owns the connection.
+// A peer is the far end of one connection of a Torture, used by the worker that owns the connection.
 type peer struct {
 	inc   pcbinfo.ConnInfo
+	irs   uint32 // its first number; peerIRS where others are to make the same segments
 	iss   uint32 // ours, as the peer knows it; 0: the one that follows from the peer's
 	bytes uint64 // sent so far
 }
@@ -23,15 +23,15 @@ const (
 func (p *peer) segment(flags uint8) *pcbinfo.Segment {
 	iss := p.iss
 	if iss == 0 {
-		iss = pcbinfo.ISN(&p.inc, peerIRS)
+		iss = pcbinfo.ISN(&p.inc, p.irs)
 	}
-	return &pcbinfo.Segment{Inc: p.inc, Seq: peerIRS + 1 + uint32(p.bytes), Ack: iss + 1, Win: 1 << 16, Flags: flags}
+	return &pcbinfo.Segment{Inc: p.inc, Seq: p.irs + 1 + uint32(p.bytes), Ack: iss + 1, Win: 1 << 16, Flags: flags}
 }
 
 // open makes the handshake. Somebody else's copy of the last ACK may be faster.
 func (p *peer) open(w *worker) error {
 	syn := p.segment(pcbinfo.SYN)
-	syn.Seq = peerIRS
+	syn.Seq--
 	if err := w.expect(syn, pcbinfo.GotSyn); err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (p *peer) connect(w *worker) (err error) {
 		return err
 	}
 	answer := p.segment(pcbinfo.SYN | pcbinfo.ACK)
-	answer.Seq = peerIRS
+	answer.Seq--
 	return w.expect(answer, pcbinfo.GotConnect)
 }
 

@@ -55,7 +55,7 @@ type arena struct {
 	in      pcbinfo.Info
 	workers []*worker
 	hub     peer                                   // a connection that all workers use and none ends
-	hubSent atomic.Int64                           // bytes that our users sent on it
+	asked   atomic.Int64                           // bytes that our users sent on it
 	over    atomic.Bool                            // the workers are done
 	owners  [lastPort - firstPort + 1]atomic.Int32 // of the ephemeral ports towards one peer: 1 + the worker that has it
 }
@@ -73,6 +73,7 @@ func (a *arena) open(c Config) error {
 		}
 	}
 	n := newNames(everybody)
+	a.hub.irs = peerIRS
 	a.hub.inc = pcbinfo.ConnInfo{Laddr: n.local[0], Faddr: n.foreign[0], Fport: stayPort + 4, Lport: sharedPort}
 	return a.hub.open(a.workers[0])
 }
@@ -81,6 +82,9 @@ func (a *arena) open(c Config) error {
 func (a *arena) walk() error {
 	for last := false; !last; {
 		last = a.over.Load()
+		if n := a.in.Len(); n < 1+len(a.workers) {
+			return fmt.Errorf("the table's count is %d, below what is open throughout", n)
+		}
 		table, err := walk(a.in)
 		if err != nil {
 			return err
@@ -103,12 +107,13 @@ func (a *arena) check() (err error) {
 	var sent uint64
 	for i, w := range a.workers {
 		sent += w.sent
-		if got := table[w.stays.inc].Rcvd; got != w.stays.bytes {
-			err = errors.Join(err, fmt.Errorf("worker %d's open connection delivered %d bytes of %d", i, got, w.stays.bytes))
+		if x := table[w.stays.inc]; x.Rcvd != w.stays.bytes || x.Sent != uint64(w.asked.Load()) {
+			err = errors.Join(err, fmt.Errorf("worker %d's open connection: %d bytes delivered of %d, %d sent of %d",
+				i, x.Rcvd, w.stays.bytes, x.Sent, w.asked.Load()))
 		}
 	}
-	if x := table[a.hub.inc]; x.Sent != uint64(a.hubSent.Load()) || x.Rcvd != 0 {
-		err = errors.Join(err, fmt.Errorf("the shared connection %v: %d bytes sent, %d counted, %d received", a.hub.inc, a.hubSent.Load(), x.Sent, x.Rcvd))
+	if x := table[a.hub.inc]; x.Rcvd != 0 || x.Sent != uint64(a.asked.Load()) {
+		err = errors.Join(err, fmt.Errorf("the shared connection: %d bytes delivered of 0, %d sent of %d", x.Rcvd, x.Sent, a.asked.Load()))
 	}
 	if s := a.in.Stats(); s.Segments() != sent {
 		err = errors.Join(err, fmt.Errorf("%d segments sent, %d have an outcome", sent, s.Segments()))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 
 	"pcbbench/pcbinfo"
 )
@@ -19,9 +20,12 @@ type worker struct {
 	sent  uint64 // segments
 
 	stays  peer             // opened once, open to the end
+	asked  atomic.Int64     // bytes that users, on all CPUs, have sent there
 	comes  pcbinfo.ConnInfo // accepted again and again
 	goes   pcbinfo.ConnInfo // connected again and again, from the same port
 	shares pcbinfo.ConnInfo // connected from an ephemeral port, towards a peer that all workers have
+	waits  pcbinfo.ConnInfo // accepted, and closed by us first; the first of waitPorts
+	lives  uint32           // of those, so far
 }
 
 // Names of a Torture: workers own those with their number, and fight over everybody's.
@@ -32,6 +36,8 @@ const (
 	goPort     = 1002
 	sharesPort = 1003
 	boundPort  = 7000 // local port of what goes, without a listener
+	waitPort   = 2000
+	waitPorts  = 16
 )
 
 func newWorker(a *arena, id int, seed uint64) *worker {
@@ -41,10 +47,11 @@ func newWorker(a *arena, id int, seed uint64) *worker {
 		return pcbinfo.ConnInfo{Laddr: n.local[family], Faddr: n.foreign[family], Fport: fport, Lport: lport}
 	}
 	family := id % 2
-	w.stays = peer{inc: name(id, family, stayPort, sharedPort)}
+	w.stays = peer{inc: name(id, family, stayPort, sharedPort), irs: peerIRS}
 	w.comes = name(id, family, comePort, sharedPort)
 	w.goes = name(id, family, goPort, boundPort)
 	w.shares = name(everybody, 0, sharesPort, 0)
+	w.waits = name(id, family, waitPort, sharedPort)
 	w.fight = &history{rng: w.rng, names: newNames(everybody, ownPort, firstPort), at: w.guess, tick: -1}
 	return w
 }
@@ -64,6 +71,10 @@ func (w *worker) step() error {
 	if err := w.stays.data(w, pcbinfo.GotData); err != nil {
 		return err
 	}
+	if w.id == 0 {
+		w.tick++
+		w.cpu.SlowTimo(w.tick / 16)
+	}
 	switch w.rng.IntN(8) {
 	case 0:
 		return w.passive()
@@ -71,14 +82,12 @@ func (w *worker) step() error {
 		return w.active()
 	case 2:
 		return w.ephemeral()
-	case 3, 4:
+	case 3:
+		return w.lingering()
+	case 4, 5:
 		return w.disturb()
-	case 5:
+	case 6:
 		return w.hub()
-	}
-	if w.id == 0 {
-		w.tick++
-		w.cpu.SlowTimo(w.tick / 16)
 	}
 	o := w.fight.next()
 	o.do(w.cpu)
@@ -88,7 +97,7 @@ func (w *worker) step() error {
 
 // passive accepts a connection, which others' late handshake ACKs may complete first, and ends it in one of two ways.
 func (w *worker) passive() error {
-	p := peer{inc: w.comes}
+	p := peer{inc: w.comes, irs: peerIRS}
 	if err := p.open(w); err != nil {
 		return err
 	}
@@ -107,7 +116,7 @@ func (w *worker) passive() error {
 
 // active connects from a port that is given, and aborts.
 func (w *worker) active() error {
-	p := peer{inc: w.goes}
+	p := peer{inc: w.goes, irs: peerIRS}
 	if err := p.connect(w); err != nil {
 		return err
 	}
@@ -119,7 +128,7 @@ func (w *worker) active() error {
 
 // ephemeral connects towards the peer that all workers share. The port must be nobody else's from here until Abort is called.
 func (w *worker) ephemeral() error {
-	p := peer{inc: w.shares}
+	p := peer{inc: w.shares, irs: peerIRS}
 	err := p.connect(w)
 	if err == pcbinfo.ErrNoPort {
 		return nil
@@ -141,28 +150,54 @@ func (w *worker) ephemeral() error {
 	return nil
 }
 
+// lingering accepts a connection, closes first, and leaves it in TIME-WAIT, to the clock or to its next life.
+func (w *worker) lingering() error {
+	p := peer{inc: w.waits, irs: w.lives << 16}
+	p.inc.Fport += uint16(w.lives % waitPorts)
+	w.lives++
+	if err := p.open(w); err != nil {
+		return err
+	}
+	if err := w.cpu.Close(&p.inc); err != nil {
+		return fmt.Errorf("close %v: %w", p.inc, err)
+	}
+	fin := p.segment(pcbinfo.FIN | pcbinfo.ACK)
+	fin.Ack++
+	return w.expect(fin, pcbinfo.GotFin)
+}
+
 // disturb sends another worker's connections what changes nothing, so that they are looked up, locked and referenced while they come
 // and go.
 func (w *worker) disturb() error {
 	other := w.arena.workers[w.rng.IntN(len(w.arena.workers))]
+	waits := other.waits
+	waits.Fport += uint16(w.rng.IntN(waitPorts))
 	var segs []*pcbinfo.Segment
-	for _, inc := range []pcbinfo.ConnInfo{other.comes, other.goes, other.stays.inc, other.comes} {
-		p := peer{inc: inc}
+	for _, inc := range []pcbinfo.ConnInfo{other.comes, other.goes, waits, other.stays.inc, other.comes} {
+		p := peer{inc: inc, irs: peerIRS}
 		segs = append(segs, p.segment(pcbinfo.ACK))
 	}
 	w.cpu.Input(segs)
 	w.sent += uint64(len(segs))
 	w.cpu.Send(&other.goes, 1) // found or not
+	return w.send(&other.stays.inc, &other.asked)
+}
+
+// send lets our user send a byte on a connection that is open, and counts it.
+func (w *worker) send(inc *pcbinfo.ConnInfo, asked *atomic.Int64) error {
+	if err := w.cpu.Send(inc, 1); err != nil {
+		return fmt.Errorf("send to %v, which is open: %w", inc, err)
+	}
+	asked.Add(1)
 	return nil
 }
 
 // hub uses a connection that is open throughout and that all workers send to.
 func (w *worker) hub() error {
 	p := w.arena.hub
-	if err := w.cpu.Send(&p.inc, 1); err != nil {
-		return fmt.Errorf("send to %v, which is open: %w", p.inc, err)
+	if err := w.send(&p.inc, &w.arena.asked); err != nil {
+		return err
 	}
-	w.arena.hubSent.Add(1)
 	return w.expect(p.segment(pcbinfo.ACK), pcbinfo.GotAck)
 }
 
