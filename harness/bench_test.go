@@ -26,7 +26,7 @@ func options(t *testing.T, es ...Experiment) Options {
 		t.Fatal(err)
 	}
 	t.Setenv(asChild, "1")
-	return Options{Experiments: es, Processes: 2, Rounds: 2, Measure: 20 * time.Millisecond, Seed: 4, Dir: t.TempDir(), Stderr: io.Discard,
+	return Options{Experiments: es, Processes: 2, Rounds: 2, Measure: 50 * time.Millisecond, Seed: 4, Dir: t.TempDir(), Stderr: io.Discard,
 		Command: []string{self}}
 }
 
@@ -56,7 +56,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("the file is called %s, want date-commit without =", base)
 	}
 	text := content(t, path)
-	for _, line := range []string{"# first note\n", "# second note\n", "seed: 4\n", "# 2 experiments, 2 processes x 2 rounds, each sample 20ms after at least 5ms of warm-up\n"} {
+	for _, line := range []string{"# first note\n", "# second note\n", "seed: 4\n", "# 2 experiments, 2 processes x 2 rounds, each sample 50ms after at least 5ms of warm-up\n"} {
 		if !bytes.Contains(text, []byte(line)) {
 			t.Errorf("the file lacks %q", line)
 		}

@@ -13,6 +13,7 @@ var faults = map[string]func(pcbinfo.Info) pcbinfo.Info{
 	"lossy":    func(in pcbinfo.Info) pcbinfo.Info { return lossy{in} },
 	"panicky":  func(in pcbinfo.Info) pcbinfo.Info { return panicky{in} },
 	"leaky":    func(in pcbinfo.Info) pcbinfo.Info { return leaky{in} },
+	"shut":     func(in pcbinfo.Info) pcbinfo.Info { return shut{in} },
 	"breaking": func(in pcbinfo.Info) pcbinfo.Info { return breaking{in} },
 }
 
@@ -86,6 +87,14 @@ func (c *panickyCPU) Input(segs []*pcbinfo.Segment) {
 type leaky struct{ pcbinfo.Info }
 
 func (l leaky) Close() error { return errors.Join(l.Info.Close(), errors.New("7 inpcbs leaked")) }
+
+// shut panics before the clock starts.
+type shut struct{ pcbinfo.Info }
+
+type shutCPU struct{ pcbinfo.CPU }
+
+func (s shut) CPU(cpu int) pcbinfo.CPU           { return shutCPU{s.Info.CPU(cpu)} }
+func (c shutCPU) Listen(*pcbinfo.ConnInfo) error { panic("there is no way in") }
 
 // breaking panics when it is checked.
 type breaking struct{ pcbinfo.Info }

@@ -82,10 +82,16 @@ func resolveAll(es []Experiment) (vs []*variant, mostWorkers int, err error) {
 	return vs, mostWorkers, nil
 }
 
+// starvedTries is how often a sample is tried that nobody got a CPU for.
+const starvedTries = 5
+
 // result measures one sample and writes its line. All samples of a job draw the same workload.
 func (b *bench) result(v *variant, job Job, out io.Writer) error {
 	shift := ballast()
 	s, err := b.sample(v, job.Seed, job.Timing)
+	for try := 1; try < starvedTries && errors.Is(err, errStarved); try++ {
+		s, err = b.sample(v, job.Seed, job.Timing)
+	}
 	if err != nil {
 		return sampleError{err}
 	}

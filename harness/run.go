@@ -279,6 +279,9 @@ func (r *run) walk(s *Sample) {
 	}
 }
 
+// errStarved says that no worker finished a batch in the measured time, as happens on a busy machine.
+var errStarved = errors.New("no segment in the measured time: too short")
+
 // sum makes one Sample of the workers' measurements. A worker is late by up to a batch at both ends of the measured time, which
 // evens out. The time is not each worker's own: those that take turns on a CPU would each claim its full rate.
 func (r *run) sum(s *Sample, mallocs uint64) error {
@@ -297,11 +300,11 @@ func (r *run) sum(s *Sample, mallocs uint64) error {
 		s.Latency.Merge(w.hist)
 	}
 	if s.Segs == 0 {
-		return errors.New("no segment in the measured time: too short")
+		return errStarved
 	}
 	s.NSPerSeg = float64(s.Wall) / float64(s.Segs)
 	s.Fairness = float64(s.Segs) * float64(s.Segs) / squares / float64(len(r.workers))
-	s.Allocs = math.Round(1000*float64(mallocs)/float64(s.Segs)) / 1000
+	s.Allocs = math.Floor(100*float64(mallocs)/float64(s.Segs)) / 100
 	s.SegsBatch = float64(s.Segs) / float64(batches)
 	s.Waiting = waiting / (float64(s.Wall) * float64(len(r.workers)))
 	return nil

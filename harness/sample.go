@@ -19,8 +19,8 @@ type Timing struct {
 	Measure time.Duration
 }
 
-// stuckAfter is how long workers may make no progress, and how long the check may take, which is a few seconds for a million
-// connections.
+// stuckAfter is how long workers may make no progress, and how long opening and check may take, which is a few seconds for a
+// million connections.
 const stuckAfter = 30 * time.Second
 
 // A bench is what samples on one machine share.
@@ -46,7 +46,7 @@ type Sample struct {
 	NSPerSeg   float64                 // wall time a segment: with n workers that scale it falls to 1/n
 	Latency    *hdrhistogram.Histogram // of a batch, in clock ticks
 	Fairness   float64                 // Jain's index over the workers' segments: 1 equal, 1/n one had all
-	Allocs     float64                 // heap allocations a segment, to a thousandth
+	Allocs     float64                 // heap allocations a segment, rounded down to a hundredth
 	SegsBatch  float64                 // segments a batch
 	Sprayed    float64                 // share of neighbouring pieces of a connection on different workers (spray)
 	Waiting    float64                 // share of the workers' time spent waiting for each other's order (spray)
@@ -77,7 +77,7 @@ func (b *bench) sample(v *variant, seed uint64, tm Timing) (*Sample, error) {
 		return nil, err
 	}
 	empty := heap()
-	if err := w.Open(in); err != nil {
+	if err := bounded(stuckAfter, "opening the table", nil, func() error { return w.Open(in) }); err != nil {
 		return nil, err
 	}
 	s := &Sample{Sprayed: w.Sprayed}

@@ -88,21 +88,19 @@ func noneLeft(t *testing.T, before int) {
 
 // TestSamples measures every scheme alone and with company, and where one CPU serves all.
 func TestSamples(t *testing.T) {
+	procs := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(procs)
 	before := runtime.NumGoroutine()
-	for _, procs := range []int{1, runtime.NumCPU()} {
-		func() {
-			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-			for _, scheme := range append(pcbinfo.Names(), "smr:smr=gc") {
-				for _, workers := range []int{1, 2} {
-					if scheme == "unsync" && workers > 1 || procs == 1 && workers == 1 && runtime.NumCPU() > 1 {
-						continue
-					}
-					e := tiny(scheme, workers)
-					b, s := sampled(t, e, brief)
-					plausible(t, e, b, s)
-				}
+	for _, c := range []struct{ procs, workers int }{{procs, 1}, {procs, 2}, {1, 2}} {
+		runtime.GOMAXPROCS(c.procs)
+		for _, scheme := range append(pcbinfo.Names(), "smr:smr=gc") {
+			if scheme == "unsync" && c.workers > 1 {
+				continue
 			}
-		}()
+			e := tiny(scheme, c.workers)
+			b, s := sampled(t, e, brief)
+			plausible(t, e, b, s)
+		}
 	}
 	noneLeft(t, before)
 }

@@ -20,15 +20,14 @@ func bounded(limit time.Duration, what string, progress func() uint64, f func() 
 		}()
 		done <- f()
 	}()
-	last := uint64(0)
-	for {
+	if progress == nil {
+		progress = func() uint64 { return 0 }
+	}
+	for last := progress(); ; {
 		select {
 		case err := <-done:
 			return err
 		case <-time.After(limit):
-		}
-		if progress == nil {
-			return &StuckError{limit, what}
 		}
 		now := progress()
 		if now == last {

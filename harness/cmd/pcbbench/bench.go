@@ -38,6 +38,12 @@ func bench(ctx context.Context, args []string, std streams) error {
 	if o.Processes < 1 || o.Rounds < 1 || o.Budget < 0 || o.Measure < 0 {
 		return errUsage{errors.New("-processes and -rounds must be at least 1, -budget and -measure not negative")}
 	}
+	if !(m.Params.V6 >= 0) {
+		return errUsage{fmt.Errorf("-v6 %v: want a share from 0 to 1", m.Params.V6)}
+	}
+	if strings.Contains(o.Dir, "=") {
+		return errUsage{fmt.Errorf("-results %s: benchstat takes a path with = for a label", o.Dir)}
+	}
 	if m.Params.V6 == 0 {
 		m.Params.V6 = -1 // none; in Params zero stands for the default
 	}

@@ -37,7 +37,7 @@ func withBinary(run func() int) int {
 	return run()
 }
 
-// command prepares pcbbench with args.
+// prepare makes the command pcbbench with args.
 func prepare(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	if binary == "" {
@@ -46,7 +46,7 @@ func prepare(t *testing.T, args ...string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), binary, args...)
 }
 
-// pcbbench runs it.
+// pcbbench runs it to its end.
 func pcbbench(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	cmd := prepare(t, args...)
