@@ -1,9 +1,6 @@
 package pcbinfo
 
-import (
-	"runtime"
-	"testing"
-)
+import "testing"
 
 // newRefcountTest makes a table with a listener and one connection; walker is a handle for the test's own use.
 func newRefcountTest(t *testing.T) (in *refcountInfo, walker *refcountCPU, p *peer, inp *Inpcb) {
@@ -122,51 +119,6 @@ func TestRefcountChildAtReacquire(t *testing.T) {
 		t.Errorf("%d accepted by the first", n)
 	}
 	closeInfo(t, in)
-}
-
-// TestRefcountExclusive holds tcbinfo shared while others want to change the table: they have to wait.
-func TestRefcountExclusive(t *testing.T) {
-	for name, change := range map[string]func(c CPU, p *peer) error{
-		"connect": func(c CPU, p *peer) error {
-			inc := tuple(2)
-			_, err := c.Connect(&inc)
-			return err
-		},
-		"listen":   func(c CPU, p *peer) error { return c.Listen(&ConnInfo{Lport: 81}) },
-		"close":    func(c CPU, p *peer) error { return c.Close(&listen80) },
-		"abort":    func(c CPU, p *peer) error { return c.Abort(&p.inc) },
-		"rst":      func(c CPU, p *peer) error { c.Input([]*Segment{p.segment(RST, 0)}); return nil },
-		"slowtimo": func(c CPU, p *peer) error { c.SlowTimo(1000); return nil },
-	} {
-		t.Run(name, func(t *testing.T) {
-			in, walker, p, _ := newRefcountTest(t)
-			if name == "slowtimo" {
-				if err := in.CPU(0).Close(&p.inc); err != nil {
-					t.Fatal(err)
-				}
-				p.ack++
-				input(t, in.CPU(0), p.segment(FIN|ACK, 0), GotFin)
-			}
-			gencnt := in.tb.gencnt
-			walker.rlock()
-			done := make(chan error)
-			go func() { done <- change(in.CPU(1), p) }()
-			for range 1000 { // time enough for one who does not wait
-				runtime.Gosched()
-			}
-			if in.tb.gencnt != gencnt {
-				t.Error("the table changed under a shared lock")
-			}
-			walker.runlock()
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-			if in.tb.gencnt != gencnt+1 {
-				t.Errorf("the table changed %d times", in.tb.gencnt-gencnt)
-			}
-			closeInfo(t, in)
-		})
-	}
 }
 
 // TestRefcountWalk (H16) ends the connection that a walk would come to next, and makes a new one, while it is at another.

@@ -75,7 +75,7 @@ func (w *worker) step() error {
 		w.tick++
 		w.cpu.SlowTimo(w.tick / 16)
 	}
-	switch w.rng.IntN(8) {
+	switch w.rng.IntN(10) {
 	case 0:
 		return w.passive()
 	case 1:

@@ -39,7 +39,7 @@ func bench(ctx context.Context, args []string, std streams) error {
 		return errUsage{errors.New("-processes and -rounds must be at least 1, -budget and -measure not negative")}
 	}
 	if !(m.Params.V6 >= 0) {
-		return errUsage{fmt.Errorf("-v6 %v: want a share from 0 to 1", m.Params.V6)}
+		return errUsage{fmt.Errorf("v6=%v: want a share from 0 to 1", m.Params.V6)}
 	}
 	if strings.Contains(o.Dir, "=") {
 		return errUsage{fmt.Errorf("-results %s: benchstat takes a path with = for a label", o.Dir)}
