@@ -2,8 +2,10 @@ package pcbinfo
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,47 +48,37 @@ type tcpHistory struct {
 
 // play lets one event happen and returns what came of it.
 func (h *tcpHistory) play(event []string) (string, error) {
-	var flags string
-	kind, args := event[0], event[1:]
-	if kind == "<" && len(args) > 0 && !strings.Contains(args[0], "=") {
-		flags, args = args[0], args[1:]
-	}
-	switch kind {
-	case "send":
-		n, err := strconv.Atoi(args[0])
-		return h.user(false, h.tp.send(n)), err
-	case "close":
-		return h.user(h.tp.usrClosed()), nil
-	}
-	nums, err := parseNums(args)
-	if err != nil {
-		return "", err
-	}
-	switch kind {
+	switch kind, args := event[0], event[1:]; kind {
 	case "accept", "connect":
-		h.irs, h.iss, h.win = nums["irs"], nums["iss"], 65535
-		if win, given := nums["win"]; given {
-			h.win = win
-		}
+		h.win = 65535
+		nums, err := h.parseNums(args, "irs", "iss", "win")
+		h.irs, h.iss, h.win = nums["irs"], nums["iss"], nums["win"]
 		if h.tp.accept(h.irs, h.iss, h.win); kind == "connect" {
 			h.tp.connect(h.iss)
 		}
-		return "", nil
+		return "", err
 	case "<":
-		return h.segment(flags, nums)
+		return h.segment(args)
+	case "send":
+		n, err := strconv.Atoi(strings.Join(args, " "))
+		return userAnswer(false, h.tp.send(n)), err
+	case "close":
+		return userAnswer(h.tp.usrClosed()), nil
 	case "=":
-		return "", h.equal(nums)
+		return "", h.equal(args)
+	default:
+		return "", fmt.Errorf("unknown event %q", kind)
 	}
-	return "", fmt.Errorf("unknown event %q", kind)
 }
 
-func parseNums(args []string) (map[string]uint32, error) {
-	nums := make(map[string]uint32)
+// parseNums reads arguments such as seq=100 with the given names. win is the last one unless it is given.
+func (h *tcpHistory) parseNums(args []string, names ...string) (map[string]uint32, error) {
+	nums := map[string]uint32{"win": h.win}
 	for _, arg := range args {
 		name, val, _ := strings.Cut(arg, "=")
 		n, err := strconv.ParseUint(val, 10, 32)
-		if err != nil {
-			return nil, fmt.Errorf("%q: %w", arg, err)
+		if err != nil || !slices.Contains(names, name) {
+			return nums, fmt.Errorf("%q: want a number for one of %v", arg, names)
 		}
 		nums[name] = uint32(n)
 	}
@@ -94,33 +86,40 @@ func parseNums(args []string) (map[string]uint32, error) {
 }
 
 // segment lets one in and tells the verdict; determinism and header prediction are checked on the way.
-func (h *tcpHistory) segment(flags string, nums map[string]uint32) (string, error) {
-	if win, given := nums["win"]; given {
-		h.win = win
-	}
-	seg := Segment{Seq: h.irs + nums["seq"], Ack: h.iss + nums["ack"], Len: uint16(nums["len"]), Win: h.win}
-	for name := range strings.SplitSeq(flags, "|") {
-		bit, known := map[string]uint8{"FIN": FIN, "SYN": SYN, "RST": RST, "PSH": PSH, "ACK": ACK, "URG": URG, "": 0}[name]
-		if !known {
-			return "", fmt.Errorf("unknown flag %q", name)
+func (h *tcpHistory) segment(args []string) (string, error) {
+	var flags uint8
+	if len(args) > 0 && !strings.Contains(args[0], "=") {
+		for name := range strings.SplitSeq(args[0], "|") {
+			bit := slices.Index([]string{"FIN", "SYN", "RST", "PSH", "ACK", "URG"}, name)
+			if bit < 0 {
+				return "", fmt.Errorf("unknown flag %q", name)
+			}
+			flags |= 1 << bit
 		}
-		seg.Flags |= bit
+		args = args[1:]
 	}
+	nums, err := h.parseNums(args, "seq", "ack", "len", "win")
+	if err != nil {
+		return "", err
+	}
+	h.win = nums["win"]
+	seg := Segment{Seq: h.irs + nums["seq"], Ack: h.iss + nums["ack"], Len: uint16(nums["len"]), Win: h.win, Flags: flags}
 	v, err := doSegmentTwice(&h.tp, &seg)
+	return h.verdict(v), err
+}
+
+func (h *tcpHistory) verdict(v verdict) string {
 	if v.act == reopen {
-		return "reopen", err
+		return "reopen"
 	}
-	parts := []string{v.out.String()}
-	if v.reply != 0 {
-		parts = append(parts, map[reply]string{replyAck: "+ack", replyRst: "+rst", replySynAck: "+syn-ack"}[v.reply])
+	text := v.out.String() + map[reply]string{0: "", replyAck: " +ack", replyRst: " +rst", replySynAck: " +syn-ack"}[v.reply]
+	switch v.act {
+	case remove:
+		return text + " removed"
+	case timeWait:
+		return text + " 2msl " + h.tp.state.String()
 	}
-	if v.act == timeWait {
-		parts = append(parts, "2msl")
-	}
-	if v.act == remove {
-		return strings.Join(append(parts, "removed"), " "), err
-	}
-	return strings.Join(append(parts, h.tp.state.String()), " "), err
+	return text + " " + h.tp.state.String()
 }
 
 // doSegmentTwice is doSegment, checked against itself: the same state and segment must give the same again, and header prediction
@@ -141,7 +140,7 @@ func doSegmentTwice(tp *Tcpcb, seg *Segment) (verdict, error) {
 	return v, nil
 }
 
-func (h *tcpHistory) user(gone bool, err error) string {
+func userAnswer(gone bool, err error) string {
 	switch {
 	case err != nil:
 		return err.Error()
@@ -151,14 +150,16 @@ func (h *tcpHistory) user(gone bool, err error) string {
 	return "ok"
 }
 
-func (h *tcpHistory) equal(nums map[string]uint32) error {
+func (h *tcpHistory) equal(args []string) error {
 	tp := &h.tp
 	have := map[string]uint32{"una": tp.sndUna - h.iss, "nxt": tp.sndNxt - h.iss, "rcv": tp.rcvNxt - h.irs,
 		"unsent": tp.sndBuf, "rcvd": uint32(tp.rcvd), "sent": uint32(tp.sent)}
-	for name, want := range nums {
-		if got, known := have[name]; !known || got != want {
-			return fmt.Errorf("%s is %d", name, got)
+	names := slices.Collect(maps.Keys(have))
+	want, err := h.parseNums(args, names...)
+	for _, name := range names {
+		if want, given := want[name]; given && have[name] != want {
+			return fmt.Errorf("%s is %d", name, have[name])
 		}
 	}
-	return nil
+	return err
 }

@@ -12,7 +12,7 @@ func TestSentences(t *testing.T) {
 		"tie": {lines("global", churn2, about(100)...) + lines("smr", churn2, about(100.05)...),
 			"With 2 workers 1 of 1 had no clear winner."},
 		"tie for the lead": {lines("global", churn1, about(100)...) + lines("smr", churn1, about(100.05)...) + lines("connp", churn1, about(200)...),
-			"With 1 worker 1 of 1 had no clear winner."},
+			"With 1 worker global or smr won 1 of 1 settings (churn work=0) by 100% in the median over the next."},
 		"too few samples": {lines("global", churn1, 100, 101, 102) + lines("smr", churn1, 200, 201, 202),
 			"With 1 worker 1 of 1 had no clear winner."},
 		"fewest and most, by number": {lines("global", churn10, about(100)...) + lines("smr", churn10, about(110)...) +

@@ -3,7 +3,6 @@ package compare
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -122,8 +121,8 @@ func (t *Table) follows(key, of string) bool {
 	return true
 }
 
-// Sentences says which scheme won where: one sentence for the fewest workers, one for the most. Controls do not compete. A scheme wins a
-// setting if it is faster than every other with p < 0.05 (Mann-Whitney U test).
+// Sentences says which scheme won where: one sentence for the fewest workers, one for the most. Controls do not compete. A setting is won by
+// the scheme with the lowest median together with those that the Mann-Whitney U test does not tell from it (p < 0.05).
 func (t *Table) Sentences(controls []string) string {
 	counts := slices.Clone(t.values["workers"])
 	slices.SortFunc(counts, func(a, b string) int { return cmp.Compare(atoi(a), atoi(b)) })
@@ -145,11 +144,11 @@ func atoi(s string) int {
 	return n
 }
 
-// A victory is one scheme's in some settings.
+// A victory is one scheme's, or several's together, in some settings.
 type victory struct {
-	scheme   string
+	who      string
 	settings []string
-	leads    []float64 // over the second, as a share
+	leads    []float64 // over the next, as a share
 }
 
 func (t *Table) sentence(workers string, controls []string) string {
@@ -159,22 +158,23 @@ func (t *Table) sentence(workers string, controls []string) string {
 		if r.keys["workers"] != workers {
 			continue
 		}
-		best, second, err := r.winner(controls)
-		if err != nil {
+		winners, next := r.winners(controls)
+		if len(winners) == 0 {
 			continue
 		}
 		rows++
-		if second == "" {
+		if next == "" {
 			open++
 			continue
 		}
-		i := slices.IndexFunc(wins, func(v *victory) bool { return v.scheme == best })
+		who := strings.Join(slices.Sorted(slices.Values(winners)), " or ")
+		i := slices.IndexFunc(wins, func(v *victory) bool { return v.who == who })
 		if i < 0 {
 			i = len(wins)
-			wins = append(wins, &victory{scheme: best})
+			wins = append(wins, &victory{who: who})
 		}
 		wins[i].settings = append(wins[i].settings, r.short())
-		wins[i].leads = append(wins[i].leads, median(r.Samples[second])/median(r.Samples[best])-1)
+		wins[i].leads = append(wins[i].leads, median(r.Samples[next])/median(r.Samples[winners[0]])-1)
 	}
 	slices.SortStableFunc(wins, func(a, b *victory) int { return cmp.Compare(len(b.settings), len(a.settings)) })
 	return phrase(workers, rows, open, wins)
@@ -190,7 +190,7 @@ func phrase(workers string, rows, open int, wins []*victory) string {
 	}
 	var parts []string
 	for _, v := range wins {
-		parts = append(parts, fmt.Sprintf("%s won %d of %d settings (%s) by %.0f%% in the median over the next", v.scheme, len(v.settings), rows,
+		parts = append(parts, fmt.Sprintf("%s won %d of %d settings (%s) by %.0f%% in the median over the next", v.who, len(v.settings), rows,
 			strings.Join(v.settings, ", "), 100*median(v.leads)))
 	}
 	if open > 0 {
@@ -207,10 +207,9 @@ func (r *Row) short() string {
 	return r.keys["mix"]
 }
 
-var errAlone = errors.New("fewer than two schemes")
-
-// winner is the scheme with the lowest median and the runner-up; second is "" if the test does not tell them apart.
-func (r *Row) winner(controls []string) (best, second string, err error) {
+// winners are the scheme with the lowest median, first, and those not told from it; next is the best of the rest, "" if there is none.
+// Where fewer than two schemes compete nobody wins.
+func (r *Row) winners(controls []string) (winners []string, next string) {
 	var names []string
 	for s, v := range r.Samples {
 		if !slices.Contains(controls, s) && len(v) > 0 {
@@ -218,17 +217,20 @@ func (r *Row) winner(controls []string) (best, second string, err error) {
 		}
 	}
 	if len(names) < 2 {
-		return "", "", errAlone
+		return nil, ""
 	}
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(cmp.Compare(median(r.Samples[a]), median(r.Samples[b])), cmp.Compare(a, b))
 	})
-	for _, other := range names[1:] {
-		if !differ(r.Samples[names[0]], r.Samples[other]) {
-			return names[0], "", nil
+	for _, s := range names {
+		switch {
+		case !differ(r.Samples[names[0]], r.Samples[s]):
+			winners = append(winners, s)
+		case next == "":
+			next = s
 		}
 	}
-	return names[0], names[1], nil
+	return winners, next
 }
 
 func differ(a, b []float64) bool {

@@ -11,9 +11,9 @@ package pcbtest
 
 import "pcbbench/pcbinfo"
 
-// Config says on what table, and for how long. CPUs of the table's Config is the number of workers.
+// Config says on what table, and for how long.
 type Config struct {
-	Table pcbinfo.Config
-	Steps int    // operations of each worker
-	Seed  uint64 // of the history, and of the table's hashes
+	Table pcbinfo.Config // CPUs is the number of workers, up to 254; the checks choose Seed, MSL and ephemeral ports themselves
+	Steps int            // of each worker
+	Seed  uint64         // of the histories, and of the table's hashes
 }

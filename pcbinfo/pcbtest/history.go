@@ -36,6 +36,9 @@ type position struct {
 	una, sndNxt uint32
 }
 
+// maxWorkers is how many owners of names there may be, besides everybody.
+const maxWorkers = 254
+
 // names are the ends that a history uses; different owners' are different connections.
 type names struct {
 	local, foreign [2]pcbinfo.Addr // IPv4, IPv6

@@ -17,7 +17,7 @@ import (
 //   - no ephemeral port is given to two connects towards the same peer;
 //   - every segment has one outcome, no inpcb leaks, and retired memory comes back.
 //
-// The error tells what was broken first by each worker. unsync must not be tortured by more than one.
+// The error tells what each worker found broken first. A scheme that is tortured by more workers than it is for may also panic, or not return.
 func Torture(sp pcbinfo.Spec, c Config) error {
 	in, _, err := c.open(sp)
 	if err != nil {

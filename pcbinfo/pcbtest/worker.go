@@ -30,7 +30,7 @@ type worker struct {
 
 // Names of a Torture: workers own those with their number, and fight over everybody's.
 const (
-	everybody  = 99
+	everybody  = maxWorkers
 	stayPort   = 1000
 	comePort   = 1001
 	goPort     = 1002

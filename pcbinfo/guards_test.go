@@ -5,11 +5,12 @@ import (
 	"testing"
 )
 
-// A guard is a lock, or a hold of one, and what must wait for it.
+// A guard is a lock, or a way to hold it, what must wait for it, and a look at what it guards.
 type guard struct {
 	name          string
 	hold, release func()
 	changes       []string
+	look          func() any
 }
 
 // changes are what may change p's connection, or the table. The listener on port 80 is there, and in "slowtimo" the
@@ -32,33 +33,33 @@ var changes = map[string]func(c CPU, p *peer) error{
 }
 
 // testGuards lets each change run while its guard is held: nothing may be different before the guard is let go, and something must be
-// afterwards. setup makes a fresh table with p's connection, its guards, and a look at what changes may change.
-func testGuards(t *testing.T, setup func(t *testing.T, p *peer) (in Info, guards []guard, look func() any)) {
-	_, guards, _ := setup(t, newPeer(tuple(1)))
+// afterwards. setup makes the guards of a fresh table with p's connection.
+func testGuards(t *testing.T, setup func(t *testing.T, p *peer) (Info, []guard)) {
+	_, guards := setup(t, newPeer(tuple(1)))
 	for i, g := range guards {
 		for _, name := range g.changes {
 			t.Run(g.name+"/"+name, func(t *testing.T) {
 				p := newPeer(tuple(1))
-				in, guards, look := setup(t, p)
+				in, guards := setup(t, p)
 				if name == "slowtimo" {
 					timeWaitNow(t, in.CPU(0), p)
 				}
 				g := guards[i]
 				g.hold()
-				old := look()
+				old := g.look()
 				done := make(chan error, 1)
 				go func() { done <- changes[name](in.CPU(1), p) }()
 				for range 500 { // time enough for what does not wait
 					runtime.Gosched()
 				}
-				if now := look(); now != old {
+				if now := g.look(); now != old {
 					t.Errorf("changed although the lock is held:\n\tfrom %+v\n\tto   %+v", old, now)
 				}
 				g.release()
 				if err := <-done; err != nil {
 					t.Error(err)
 				}
-				if look() == old {
+				if g.look() == old {
 					t.Error("changed nothing")
 				}
 				closeInfo(t, in)
@@ -94,61 +95,74 @@ var (
 	allChanges   = append([]string{"data", "fin", "send", "close"}, tableChanges...)
 )
 
-// tableLook is what one table and one inpcb show.
-type tableLook struct {
+// An inpLook is what one inpcb, and the list it is on, show.
+type inpLook struct {
 	gencnt uint64
 	tp     Tcpcb
 	flags  uint32
 }
 
 func TestGlobalGuards(t *testing.T) {
-	testGuards(t, func(t *testing.T, p *peer) (Info, []guard, func() any) {
+	testGuards(t, func(t *testing.T, p *peer) (Info, []guard) {
 		in := openBoth(t, "global", p).(*globalInfo)
 		inp, walker := in.tb.lookup(&p.inc), &in.handles[2]
+		look := func() any { return inpLook{in.tb.gencnt, inp.tp, inp.flags} }
 		return in, []guard{
-			{"tcbinfo", walker.lock, walker.unlock, allChanges},
-			{"inpcb", inp.wlock, inp.wunlock, inpChanges},
-		}, func() any { return tableLook{in.tb.gencnt, inp.tp, inp.flags} }
+			{"tcbinfo", walker.lock, walker.unlock, allChanges, look},
+			{"inpcb", inp.wlock, inp.wunlock, inpChanges, look},
+		}
 	})
 }
 
 func TestRefcountGuards(t *testing.T) {
-	testGuards(t, func(t *testing.T, p *peer) (Info, []guard, func() any) {
+	testGuards(t, func(t *testing.T, p *peer) (Info, []guard) {
 		in := openBoth(t, "refcount", p).(*refcountInfo)
 		inp, walker := in.tb.lookup(&p.inc), &in.handles[2]
+		look := func() any { return inpLook{in.tb.gencnt, inp.tp, inp.flags} }
 		return in, []guard{
-			{"tcbinfo", walker.lock, walker.unlock, allChanges},
-			{"tcbinfo-shared", walker.rlock, walker.runlock, tableChanges},
-			{"inpcb", inp.wlock, inp.wunlock, inpChanges},
-		}, func() any { return tableLook{in.tb.gencnt, inp.tp, inp.flags} }
+			{"tcbinfo", walker.lock, walker.unlock, allChanges, look},
+			{"tcbinfo-shared", walker.rlock, walker.runlock, tableChanges, look},
+			{"inpcb", inp.wlock, inp.wunlock, inpChanges, look},
+		}
 	})
 }
 
 func TestConnpGuards(t *testing.T) {
-	testGuards(t, func(t *testing.T, p *peer) (Info, []guard, func() any) {
+	testGuards(t, func(t *testing.T, p *peer) (Info, []guard) {
 		in := openBoth(t, "connp:groups=2", p).(*connpInfo)
 		walker := &in.handles[2]
 		hash := p.inc.hash(in.cfg.Seed)
-		i := in.index(hash)
-		inp := in.groups[i].tb.lookupExact(&p.inc, hash)
-		return in, []guard{
-			{"group", func() { walker.enter(hash) }, func() { walker.leave(i) }, append([]string{"listen", "unlisten"}, inpChanges...)},
-			{"group-0", func() { in.groups[0].lock.Lock(&walker.nodes[0]) }, func() { walker.leave(0) }, []string{"listen", "unlisten"}},
-			{"group-1", func() { in.groups[1].lock.Lock(&walker.nodes[1]) }, func() { walker.leave(1) }, []string{"listen", "unlisten"}},
-		}, func() any { return tableLook{in.wild.gencnt + in.groups[i].tb.gencnt, inp.tp, inp.flags} }
+		ours := in.index(hash)
+		inp := in.groups[ours].tb.lookupExact(&p.inc, hash)
+		guards := []guard{{
+			"group", func() { walker.enter(hash) }, func() { walker.leave(ours) }, inpChanges,
+			func() any { return inpLook{in.groups[ours].tb.gencnt, inp.tp, inp.flags} },
+		}}
+		for i, name := range []string{"group-0", "group-1"} {
+			guards = append(guards, guard{
+				name, func() { in.groups[i].lock.Lock(&walker.nodes[i]) }, func() { walker.leave(i) }, []string{"listen", "unlisten"},
+				func() any { return in.wild.gencnt },
+			})
+		}
+		return in, guards
 	})
 }
 
 func TestSMRGuards(t *testing.T) {
-	testGuards(t, func(t *testing.T, p *peer) (Info, []guard, func() any) {
+	type hashLook struct{ conn, other, lsn80, lsn81 *Inpcb }
+	testGuards(t, func(t *testing.T, p *peer) (Info, []guard) {
 		in := openBoth(t, "smr", p).(*smrInfo)
 		inp, walker := in.tb.lookup(&p.inc), &in.handles[2]
-		type hashLook struct{ conn, other, lsn80, lsn81 *Inpcb }
+		other := tuple(2)
+		list := func() any { return in.tb.gencnt }
 		return in, []guard{
-			{"inpcb", inp.wlock, inp.wunlock, inpChanges},
-			{"hash", walker.lockHash, walker.unlockHash, tableChanges},
-			{"list", walker.lockList, walker.unlockList, tableChanges},
-			{"tw", func() { in.twLock.Lock(nil) }, func() { in.twLock.Unlock(nil) }, []string{"slowtimo"}},
-		}, func() any { return in.tb.gencnt }
+			{"inpcb", inp.wlock, inp.wunlock, inpChanges, func() any { return inpLook{in.tb.gencnt, inp.tp, inp.flags} }},
+			{"list", walker.lockList, walker.unlockList, tableChanges, list},
+			{"tw", func() { in.twLock.Lock(nil) }, func() { in.twLock.Unlock(nil) }, []string{"slowtimo"}, list},
+			{"hash", walker.lockHash, walker.unlockHash, tableChanges, func() any {
+				return hashLook{in.tb.lookupExact(&p.inc, inp.hash), in.tb.lookupExact(&other, in.tb.hash(&other)),
+					in.tb.lookupListener(Addr{}, 80), in.tb.lookupListener(Addr{}, 81)}
+			}},
+		}
 	})
 }
