@@ -2,6 +2,7 @@ package pcbinfo
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -96,11 +97,16 @@ func TestTwoConnects(t *testing.T) {
 	})
 }
 
-// both runs f as two CPUs at once.
+// both runs f as two CPUs, which start as close together as two goroutines can.
 func both(f func(cpu int)) {
 	var wg sync.WaitGroup
+	var ready atomic.Int32
 	for cpu := range 2 {
-		wg.Go(func() { f(cpu) })
+		wg.Go(func() {
+			ready.Add(1)
+			await(func() bool { return ready.Load() == 2 })
+			f(cpu)
+		})
 	}
 	wg.Wait()
 }
