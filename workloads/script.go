@@ -8,7 +8,7 @@ type step struct {
 	out pcbinfo.Outcome
 }
 
-// An opKind is a user request.
+// An opKind is a user request. Requests of one chunk come in this order.
 type opKind uint8
 
 const (
@@ -151,6 +151,10 @@ func (p *peer) segment(flags uint8, n int, out pcbinfo.Outcome) {
 // request makes our user ask for something.
 func (p *peer) request(kind opKind, n int) {
 	c := p.chunk()
+	if last := c.lastOp - 1; last >= c.firstOp && p.b.ops[last].kind > kind {
+		p.wait(1)
+		c = p.chunk()
+	}
 	o := op{inc: &p.f.inc, kind: kind, n: int32(n)}
 	if kind == opConnect {
 		o.answers = new(answers)
