@@ -80,3 +80,11 @@ func TestEveryMixOnEveryScheme(t *testing.T) {
 		}
 	}
 }
+
+// TestPortsComeRound has many connections of our own to few peers: a port that one of them had is another's by the end, and the check must
+// not take the second for the first.
+func TestPortsComeRound(t *testing.T) {
+	for _, scheme := range []string{"global", "connp", "smr"} {
+		play(t, scheme, Params{Mix: "churn", Workers: 2, Conns: 3000, Peers: 2, Seed: 1}, 4)
+	}
+}
