@@ -1,9 +1,6 @@
 package pcbinfo
 
-import (
-	"runtime"
-	"testing"
-)
+import "testing"
 
 // A guard is a lock, or a way to hold it, what must wait for it, and a look at what it guards.
 type guard struct {
@@ -49,9 +46,7 @@ func testGuards(t *testing.T, setup func(t *testing.T, p *peer) (Info, []guard))
 				old := g.look()
 				done := make(chan error, 1)
 				go func() { done <- changes[name](in.CPU(1), p) }()
-				for range 500 { // time enough for what does not wait
-					runtime.Gosched()
-				}
+				giveWay()
 				if now := g.look(); now != old {
 					t.Errorf("changed although the lock is held:\n\tfrom %+v\n\tto   %+v", old, now)
 				}

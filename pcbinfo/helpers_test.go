@@ -27,6 +27,14 @@ func await(is func() bool) {
 	}
 }
 
+// giveWay lets other goroutines run, as far as they get without waiting for the caller. Whether they got there is not certain, so that a
+// test may rely on it to find a fault, but not in order to pass.
+func giveWay() {
+	for range 500 {
+		runtime.Gosched()
+	}
+}
+
 // addr converts a literal.
 func addr(text string) Addr { return AddrFrom(netip.MustParseAddr(text)) }
 

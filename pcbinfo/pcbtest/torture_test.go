@@ -17,7 +17,7 @@ func TestTorture(t *testing.T) {
 			for _, buckets := range []int{0, 1} {
 				seed := time.Now().UnixNano()
 				probe.Seed(seed)
-				c := Config{Table: pcbinfo.Config{CPUs: 4, Buckets: buckets}, Steps: 2000, Seed: uint64(seed)}
+				c := Config{Table: pcbinfo.Config{CPUs: 4, Buckets: buckets}, Steps: 4000, Seed: uint64(seed)}
 				if err := Torture(sp, c); err != nil {
 					t.Errorf("%d buckets: %v", buckets, err)
 				}
