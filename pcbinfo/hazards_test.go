@@ -97,6 +97,74 @@ func TestTwoConnects(t *testing.T) {
 	})
 }
 
+// TestPortZero sends a handshake from port 0, which in a name means a listener: no connection may come of it, or it would take
+// the listener's place.
+func TestPortZero(t *testing.T) {
+	eachTable(t, 1, func(t *testing.T, in Info) {
+		inc := tuple(1)
+		inc.Fport = 0
+		p := newPeer(inc)
+		input(t, in.CPU(0), p.segment(SYN, 0), DropListen)
+		input(t, in.CPU(0), p.segment(ACK, 0), DropListen)
+		newPeer(tuple(2)).open(t, in.CPU(0))
+	})
+}
+
+// TestWalkEnds ends a walk half-way: it must let go of all that it holds, locks and references.
+func TestWalkEnds(t *testing.T) {
+	eachTable(t, 1, func(t *testing.T, in Info) {
+		for i := range 5 {
+			newPeer(tuple(i)).open(t, in.CPU(0))
+		}
+		n := 0
+		in.Walk(func(*Xinpcb) bool {
+			n++
+			return n < 2
+		})
+		if n != 2 {
+			t.Errorf("the walk met %d, want 2", n)
+		}
+		for i := range 5 {
+			inc := tuple(i)
+			if err := in.CPU(1).Abort(&inc); err != nil {
+				t.Error(err)
+			}
+		}
+		if z := in.Zone(); z.Frees != 5 {
+			t.Errorf("%d of 5 given back", z.Frees)
+		}
+	})
+}
+
+// TestEviction floods one bucket of a syncache: what is pushed out is counted, and cannot complete any more.
+func TestEviction(t *testing.T) {
+	in := newInfo(t, "connp:groups=512", Config{CPUs: 1}).(*connpInfo) // one bucket a group
+	c := in.CPU(0)
+	if err := c.Listen(&listen80); err != nil {
+		t.Fatal(err)
+	}
+	var peers []*peer
+	for i := 0; len(peers) < syncacheLimit+2; i++ {
+		if inc := tuple(i); in.index(inc.hash(in.cfg.Seed)) == 0 {
+			peers = append(peers, newPeer(inc))
+		}
+	}
+	for _, p := range peers {
+		input(t, c, p.segment(SYN, 0), GotSyn)
+	}
+	for i, p := range peers {
+		want := GotAccept
+		if i < 2 {
+			want = DropListen
+		}
+		input(t, c, p.segment(ACK, 0), want)
+	}
+	if n := in.Stats().Evicted; n != 2 {
+		t.Errorf("%d evicted, want 2", n)
+	}
+	closeInfo(t, in)
+}
+
 // both runs f as two CPUs, which start as close together as two goroutines can.
 func both(f func(cpu int)) {
 	var wg sync.WaitGroup

@@ -1,6 +1,8 @@
 package pcbinfo
 
 import (
+	"errors"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -82,14 +84,54 @@ func TestSchemesAreDescribed(t *testing.T) {
 	}
 }
 
-// TestNullCounts checks the scheme without a table: segments in are segments counted.
-func TestNullCounts(t *testing.T) {
-	in := newInfo(t, "null", Config{CPUs: 2})
+// TestNull checks the scheme without a table: segments in are segments counted, requests are granted, and nothing is kept.
+func TestNull(t *testing.T) {
+	in := newInfo(t, "null", Config{CPUs: 2, FirstPort: 50000, LastPort: 50001})
 	p := newPeer(tuple(1))
-	in.CPU(0).Input([]*Segment{p.segment(SYN, 0), p.segment(ACK, 0), p.segment(ACK, 10)})
+	c := in.CPU(0)
+	c.Input([]*Segment{p.segment(SYN, 0), p.segment(ACK, 0), p.segment(ACK, 10)})
 	in.CPU(1).Input([]*Segment{p.segment(ACK, 10)})
 	if s := in.Stats(); s.Segments() != 4 || s.Drops() != 0 || s.Outcomes[GotData] != 2 {
 		t.Errorf("%+v", s)
 	}
+	for range 3 { // as often as wanted
+		inc := ConnInfo{Laddr: p.inc.Laddr, Faddr: p.inc.Faddr, Fport: 443}
+		if _, err := c.Connect(&inc); err != nil || inc.Lport != 50000 && inc.Lport != 50001 {
+			t.Errorf("connect: port %d, error %v", inc.Lport, err)
+		}
+	}
+	if err := errors.Join(c.Listen(&listen80), c.Send(&p.inc, 1), c.Close(&p.inc), c.Abort(&p.inc)); err != nil {
+		t.Error(err)
+	}
+	c.SlowTimo(1)
+	in.Walk(func(x *Xinpcb) bool {
+		t.Errorf("a walk meets %v", x.Inc)
+		return true
+	})
+	if n := in.Len(); n != 0 {
+		t.Errorf("%d inpcbs", n)
+	}
 	closeInfo(t, in)
+}
+
+// TestStats checks that sums and differences leave no count out.
+func TestStats(t *testing.T) {
+	var s Stats
+	v := reflect.ValueOf(&s).Elem()
+	for i := range v.NumField() {
+		if f := v.Field(i); f.Kind() == reflect.Array {
+			for j := range f.Len() {
+				f.Index(j).SetUint(uint64(100 + j))
+			}
+		} else {
+			f.SetUint(uint64(1 + i))
+		}
+	}
+	sum := s
+	if sum.add(&s); sum.Since(s) != s || s.Since(s) != (Stats{}) {
+		t.Errorf("of %+v: twice %+v, less once %+v, less all %+v", s, sum, sum.Since(s), s.Since(s))
+	}
+	if s.Segments() != uint64(NumOutcomes)*(100+100+uint64(NumOutcomes)-1)/2 || s.Drops() >= s.Segments() {
+		t.Errorf("%d segments, %d drops of %v", s.Segments(), s.Drops(), s.Outcomes)
+	}
 }

@@ -51,7 +51,7 @@ func (c *cpu) listen(sc *syncache, seg *Segment) (child *Inpcb) {
 // tryListen is listen without the last word on a segment that the syncache does not know.
 func (c *cpu) tryListen(sc *syncache, seg *Segment) (child *Inpcb, done bool) {
 	switch flags := seg.Flags & (SYN | ACK | RST | FIN); {
-	case flags == SYN:
+	case flags == SYN && seg.Inc.Fport != 0: // port 0 would name a listener
 		c.synReceived(sc, seg)
 		return nil, true
 	case flags&^FIN == ACK:

@@ -122,6 +122,9 @@ func (h *history) segments() (segs []*pcbinfo.Segment) {
 	}
 	for range 1 + h.rng.IntN(4) {
 		inc := h.conn()
+		if h.rng.IntN(64) == 0 {
+			inc.Fport = 0 // which would name a listener
+		}
 		seg := &pcbinfo.Segment{Inc: inc, Win: pick[uint32](h.rng, 1<<16, 1<<16, 1<<16, 1000, 0)}
 		if at := h.at(&inc); h.rng.IntN(2) == 0 {
 			h.sensible(seg, at)

@@ -56,7 +56,7 @@ func (c *refCPU) listen(seg *pcbinfo.Segment) *conn {
 	expected := known && seg.Seq == h.irs+1
 	inWindow := known && seg.Seq-(h.irs+1) < 1<<20 // text may have been lost before
 	switch f := seg.Flags & flags; {
-	case f == pcbinfo.SYN:
+	case f == pcbinfo.SYN && seg.Inc.Fport != 0:
 		c.r.half[seg.Inc] = halfOpen{seg.Seq, pcbinfo.ISN(&seg.Inc, seg.Seq), seg.Win}
 		out := pcbinfo.GotSyn
 		if known && h.irs == seg.Seq {

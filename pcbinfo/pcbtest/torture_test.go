@@ -9,6 +9,10 @@ import (
 )
 
 func TestTorture(t *testing.T) {
+	steps := 4000
+	if probe.Enabled { // slower, and worth more a step
+		steps = 1500
+	}
 	for _, sp := range variants(t) {
 		t.Run(sp.String(), func(t *testing.T) {
 			if sp.Workers == 1 {
@@ -17,7 +21,7 @@ func TestTorture(t *testing.T) {
 			for _, buckets := range []int{0, 1} {
 				seed := time.Now().UnixNano()
 				probe.Seed(seed)
-				c := Config{Table: pcbinfo.Config{CPUs: 4, Buckets: buckets}, Steps: 4000, Seed: uint64(seed)}
+				c := Config{Table: pcbinfo.Config{CPUs: 4, Buckets: buckets}, Steps: steps, Seed: uint64(seed)}
 				if err := Torture(sp, c); err != nil {
 					t.Errorf("%d buckets: %v", buckets, err)
 				}

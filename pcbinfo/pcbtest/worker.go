@@ -66,7 +66,7 @@ func (w *worker) guess(inc *pcbinfo.ConnInfo) position {
 	}
 }
 
-// step does one thing of each kind that is certain, and some that are not.
+// step sends on the connection that stays open, and does one of the other things.
 func (w *worker) step() error {
 	if err := w.stays.data(w, pcbinfo.GotData); err != nil {
 		return err
