@@ -55,7 +55,7 @@ func newConnp(cfg Config) (Info, error) {
 		}
 		g.lock = lock
 		g.tb.init(conns, cfg.Buckets, cfg.Seed)
-		g.sc.init(max(1, syncacheSize(cfg.Conns)/cfg.Groups), false)
+		g.sc.init(max(1, syncacheSize(&cfg)/cfg.Groups), false)
 	}
 	in.handles = make([]connpCPU, len(in.cpus))
 	for i, c := range in.cpus {

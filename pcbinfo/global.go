@@ -34,7 +34,7 @@ func newGlobal(cfg Config) (Info, error) {
 	in := &globalInfo{tcbinfo: lock}
 	in.init(cfg, nil)
 	in.tb.init(cfg.Conns, cfg.Buckets, cfg.Seed)
-	in.sc.init(syncacheSize(cfg.Conns), true)
+	in.sc.init(syncacheSize(&cfg), true)
 	for _, c := range in.cpus {
 		in.handles = append(in.handles, globalCPU{c, in})
 	}

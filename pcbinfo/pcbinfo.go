@@ -57,6 +57,7 @@ type Config struct {
 	CPUs    int        // handles, at least 1
 	Conns   int        // connections to size the hash for: one a bucket; default 1024
 	Buckets int        // overrides Conns' choice; 1 puts every key in one bucket
+	Halfs   int        // half-open connections to size the syncache for, at least; default by Conns, see syncacheSize
 	Lock    locks.Spec // the table lock; zero: the scheme's own
 	Groups  int        // connp: number of groups; default 64
 	SMR     string     // smr: the reclamation scheme; default "gus"

@@ -45,7 +45,7 @@ func newRefcount(cfg Config) (Info, error) {
 	in := &refcountInfo{tcbinfo: lock}
 	in.init(cfg, nil)
 	in.tb.init(cfg.Conns, cfg.Buckets, cfg.Seed)
-	in.sc.init(syncacheSize(cfg.Conns), true)
+	in.sc.init(syncacheSize(&cfg), true)
 	in.handles = make([]refcountCPU, len(in.cpus))
 	for i, c := range in.cpus {
 		in.handles[i].cpu, in.handles[i].in = c, in

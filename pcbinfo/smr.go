@@ -54,7 +54,7 @@ func newSMR(cfg Config) (Info, error) {
 	}
 	in.init(cfg, in.dom)
 	in.tb.init(cfg.Conns, cfg.Buckets, cfg.Seed)
-	in.sc.init(syncacheSize(cfg.Conns), true)
+	in.sc.init(syncacheSize(&cfg), true)
 	in.handles = make([]smrCPU, len(in.cpus))
 	for i, c := range in.cpus {
 		in.handles[i].cpu, in.handles[i].in = c, in

@@ -30,9 +30,14 @@ type syncacheEntry struct {
 	born          uint32
 }
 
-// syncacheSize is the number of buckets for a table of conns connections: FreeBSD's, or an entry for every second connection
-// where that is more, so that the half-open ones of an ordinary load are not pushed out.
-func syncacheSize(conns int) int { return max(syncacheBuckets, conns/(2*syncacheLimit)) }
+// syncacheSize is the number of buckets that cfg asks for: FreeBSD's, or an entry for every second connection where that is more,
+// so that the half-open ones of an ordinary load are not pushed out. Config.Halfs overrides both.
+func syncacheSize(cfg *Config) int {
+	if cfg.Halfs > 0 {
+		return (cfg.Halfs + syncacheLimit - 1) / syncacheLimit
+	}
+	return max(syncacheBuckets, cfg.Conns/(2*syncacheLimit))
+}
 
 func (sc *syncache) init(buckets int, shared bool) {
 	n := 1

@@ -22,7 +22,7 @@ func newUnsync(cfg Config) (Info, error) {
 	in := &unsyncInfo{}
 	in.init(cfg, nil)
 	in.tb.init(cfg.Conns, cfg.Buckets, cfg.Seed)
-	in.sc.init(syncacheSize(cfg.Conns), false)
+	in.sc.init(syncacheSize(&cfg), false)
 	for _, c := range in.cpus {
 		in.handles = append(in.handles, unsyncCPU{c, in})
 	}
