@@ -29,11 +29,12 @@ var arrows = map[string][]string{
 	"workloads/pcap": {"github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers",
 		"github.com/gopacket/gopacket/pcapgo"},
 
-	"pcbinfo":         {"locks", "locks/probe", "locks/smr"},
+	"pcbinfo":         {"locks", "locks/oracle", "locks/probe", "locks/smr"},
 	"pcbinfo/pcbtest": {"pcbinfo"},
 
 	"locks":          {"locks/probe", "github.com/klauspost/cpuid/v2"},
 	"locks/locktest": {"locks"},
+	"locks/oracle":   {},
 	"locks/probe":    {},
 	"locks/smr":      {"locks/probe"},
 }

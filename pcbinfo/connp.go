@@ -151,7 +151,7 @@ func (c *connpCPU) Send(inc *ConnInfo, n int) error {
 	if inp == nil {
 		return ErrNotFound
 	}
-	return inp.tp.send(n)
+	return c.send(inp, inc, n)
 }
 
 // Connect tries one port after another, each in the group that its four-tuple falls into: ports need no table of their own.
@@ -206,7 +206,7 @@ func (c *connpCPU) Close(inc *ConnInfo) error {
 	if inp == nil {
 		return ErrNotFound
 	}
-	gone, err := inp.tp.usrClosed()
+	gone, err := c.usrClosed(inp, inc)
 	if gone {
 		c.close(&g.tb, inp)
 	}
@@ -279,7 +279,7 @@ func (c *connpCPU) walkGroup(i int, tb *table, f func(*Xinpcb) bool) (more bool)
 		if inp.gencnt >= c.in.gen {
 			continue
 		}
-		if x.copy(inp); !f(x) {
+		if c.show(x, inp); !f(x) {
 			return false
 		}
 	}
@@ -310,7 +310,11 @@ func (in *connpInfo) Counters() []Counter {
 
 func (in *connpInfo) Close() error {
 	c := &in.handles[in.cfg.CPUs]
-	return in.finish(in.Len(), func() {
+	tables, caches := []*table{&in.wild}, []*syncache{}
+	for i := range in.groups {
+		tables, caches = append(tables, &in.groups[i].tb), append(caches, &in.groups[i].sc)
+	}
+	return in.finish(in.gen, tables, caches, func() {
 		c.enterAll()
 		defer c.leaveAll()
 		c.closeAll(&in.wild)

@@ -120,7 +120,7 @@ func (c *globalCPU) Send(inc *ConnInfo, n int) error {
 		c.unlock()
 		return ErrNotFound
 	}
-	err := inp.tp.send(n)
+	err := c.send(inp, inc, n)
 	c.unlock()
 	inp.wunlock()
 	return err
@@ -160,7 +160,7 @@ func (c *globalCPU) Close(inc *ConnInfo) error {
 	if inp == nil {
 		return ErrNotFound
 	}
-	gone, err := inp.tp.usrClosed()
+	gone, err := c.usrClosed(inp, inc)
 	if gone {
 		c.close(inp)
 	} else {
@@ -203,7 +203,7 @@ func (in *globalInfo) Walk(f func(*Xinpcb) bool) {
 	x := &in.x
 	for inp := in.tb.list.Load(); inp != nil; inp = inp.listNext.Load() {
 		inp.wlock()
-		x.copy(inp)
+		c.show(x, inp)
 		inp.wunlock()
 		if !f(x) {
 			return
@@ -224,7 +224,7 @@ func (in *globalInfo) Counters() []Counter { return nil }
 
 func (in *globalInfo) Close() error {
 	c := &in.handles[in.cfg.CPUs]
-	return in.finish(in.Len(), func() {
+	return in.finish(in.tb.gencnt, []*table{&in.tb}, []*syncache{&in.sc}, func() {
 		c.lock()
 		defer c.unlock()
 		for inp := in.tb.list.Load(); inp != nil; inp = in.tb.list.Load() {

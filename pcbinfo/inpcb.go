@@ -45,7 +45,9 @@ type Inpcb struct {
 	twPrev   *Inpcb                 // (t), (z)
 	twExpire uint32                 // (t) tick at which 2MSL ends
 	onTw     bool                   // (t)
-	_        [67]byte
+	users    atomic.Int32           // (a) who is using it: only in torture builds, see guard.go
+	mark     uint32                 // the audit that has met it last; at rest
+	_        [56]byte
 }
 
 func (inp *Inpcb) wlock()   { inp.lock.Lock(nil) }

@@ -184,13 +184,20 @@ func (b *base) init(cfg Config, dom smr.Domain) {
 
 func (b *base) Zone() ZoneStats { return b.zone.stats() }
 
-// finish is Close's part that schemes share: the zone's balance with live inpcbs in the table, and again when empty has
-// taken them out and their grace periods are over.
-func (b *base) finish(live int, empty func()) error {
-	err := b.zone.audit(live)
+// finish is Close's part that schemes share: an audit of the tables and of the zone, and again when empty has taken out what
+// was in them and its grace periods are over.
+func (b *base) finish(newest uint64, tables []*table, caches []*syncache, empty func()) error {
+	live := 0
+	for _, tb := range tables {
+		live += tb.count
+	}
+	err := errors.Join(b.zone.audit(live), b.zone.auditTables(newest, b.cfg.Seed, tables, caches))
+	if err != nil {
+		return err // emptying what is broken may not end
+	}
 	empty()
 	b.zone.drain()
-	return errors.Join(err, b.zone.audit(0))
+	return errors.Join(b.zone.audit(0), b.zone.auditTables(newest, b.cfg.Seed, tables, nil))
 }
 
 func (b *base) Stats() (s Stats) {

@@ -201,7 +201,7 @@ func (c *refcountCPU) Send(inc *ConnInfo, n int) error {
 	inp.wlock()
 	err := ErrNotFound
 	if !inp.is(inpDropped) {
-		err = inp.tp.send(n)
+		err = c.send(inp, inc, n)
 	}
 	inp.wunlock()
 	c.rele(inp)
@@ -243,7 +243,7 @@ func (c *refcountCPU) Close(inc *ConnInfo) error {
 	if inp == nil {
 		return ErrNotFound
 	}
-	gone, err := inp.tp.usrClosed()
+	gone, err := c.usrClosed(inp, inc)
 	if gone {
 		c.close(inp)
 	} else {
@@ -293,7 +293,7 @@ func (in *refcountInfo) Walk(f func(*Xinpcb) bool) {
 		inp.rlock()
 		here := !inp.is(inpDropped)
 		if here {
-			x.copy(inp)
+			c.show(x, inp)
 		}
 		inp.runlock()
 		c.rele(inp)
@@ -334,7 +334,7 @@ func (in *refcountInfo) Counters() []Counter {
 
 func (in *refcountInfo) Close() error {
 	c := &in.handles[in.cfg.CPUs]
-	return in.finish(in.Len(), func() {
+	return in.finish(in.tb.gencnt, []*table{&in.tb}, []*syncache{&in.sc}, func() {
 		c.lock()
 		defer c.unlock()
 		for inp := in.tb.list.Load(); inp != nil; inp = in.tb.list.Load() {

@@ -292,7 +292,7 @@ func (c *smrCPU) Send(inc *ConnInfo, n int) error {
 	if inp == nil {
 		return ErrNotFound
 	}
-	err := inp.tp.send(n)
+	err := c.send(inp, inc, n)
 	inp.wunlock()
 	return err
 }
@@ -350,7 +350,7 @@ func (c *smrCPU) Close(inc *ConnInfo) error {
 	if inp == nil {
 		return ErrNotFound
 	}
-	gone, err := inp.tp.usrClosed()
+	gone, err := c.usrClosed(inp, inc)
 	if gone {
 		c.close(inp)
 	} else {
@@ -412,7 +412,7 @@ func (in *smrInfo) Walk(f func(*Xinpcb) bool) {
 		if at = next; at == nil {
 			return
 		}
-		x.copy(at)
+		c.show(x, at)
 		more = f(x)
 	}
 	at.runlock()
@@ -472,7 +472,7 @@ func (in *smrInfo) Counters() []Counter {
 
 func (in *smrInfo) Close() error {
 	c := &in.handles[in.cfg.CPUs]
-	return in.finish(in.Len(), func() {
+	return in.finish(in.tb.gencnt, []*table{&in.tb}, []*syncache{&in.sc}, func() {
 		for inp := in.tb.list.Load(); inp != nil; inp = in.tb.list.Load() {
 			inp.wlock()
 			c.close(inp)

@@ -1,12 +1,18 @@
 package pcbinfo
 
-import "pcbbench/locks"
+import (
+	"pcbbench/locks"
+	"pcbbench/locks/probe"
+)
 
 // The steps of segment input and of user requests that are the same under every locking. Each is called with the locks held
 // that the scheme's protocol prescribes at that point, and takes none but a syncache bucket's.
 
 // process runs the TCP machine and the protocol's work on an inpcb, under the lock that guards it.
 func (c *cpu) process(inp *Inpcb, seg *Segment) action {
+	if probe.Enabled {
+		defer inp.end(inp.begin(&seg.Inc, true), true)
+	}
 	v := inp.tp.doSegment(seg)
 	if v.act == reopen {
 		c.stats.Reused++
@@ -16,6 +22,31 @@ func (c *cpu) process(inp *Inpcb, seg *Segment) action {
 	c.stats.Outcomes[v.out]++
 	c.reply(v.reply)
 	return v.act
+}
+
+// send is a user's n bytes, on an inpcb under the lock that guards it; a listener's may be shared, as it only refuses.
+func (c *cpu) send(inp *Inpcb, inc *ConnInfo, n int) error {
+	if probe.Enabled {
+		alone := inc.Fport != 0
+		defer inp.end(inp.begin(inc.named(), alone), alone)
+	}
+	return inp.tp.send(n)
+}
+
+// usrClosed is a user's Close, on an inpcb under the lock that guards it.
+func (c *cpu) usrClosed(inp *Inpcb, inc *ConnInfo) (gone bool, err error) {
+	if probe.Enabled {
+		defer inp.end(inp.begin(inc.named(), true), true)
+	}
+	return inp.tp.usrClosed()
+}
+
+// show copies inp for a walk, under a lock that keeps its writers out.
+func (c *cpu) show(x *Xinpcb, inp *Inpcb) {
+	if probe.Enabled {
+		defer inp.end(inp.begin(nil, false), false)
+	}
+	x.copy(inp)
 }
 
 func (c *cpu) reply(r reply) {

@@ -52,8 +52,12 @@ func (sc *syncache) init(buckets int, shared bool) {
 	}
 }
 
+func (sc *syncache) bucket(inc *ConnInfo) *syncacheBucket {
+	return &sc.buckets[inc.hash(isnSecret^1)&uint32(len(sc.buckets)-1)]
+}
+
 func (sc *syncache) enter(inc *ConnInfo) *syncacheBucket {
-	b := &sc.buckets[inc.hash(isnSecret^1)&uint32(len(sc.buckets)-1)]
+	b := sc.bucket(inc)
 	if sc.shared {
 		b.lock.Lock(nil)
 	}

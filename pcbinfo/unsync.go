@@ -72,7 +72,7 @@ func (c *unsyncCPU) Send(inc *ConnInfo, n int) error {
 	if inp == nil {
 		return ErrNotFound
 	}
-	return inp.tp.send(n)
+	return c.send(inp, inc, n)
 }
 
 func (c *unsyncCPU) Connect(inc *ConnInfo) (uint32, error) {
@@ -103,7 +103,7 @@ func (c *unsyncCPU) Close(inc *ConnInfo) error {
 	if inp == nil {
 		return ErrNotFound
 	}
-	gone, err := inp.tp.usrClosed()
+	gone, err := c.usrClosed(inp, inc)
 	if gone {
 		c.close(inp)
 	}
@@ -128,9 +128,10 @@ func (c *unsyncCPU) SlowTimo(now uint32) {
 }
 
 func (in *unsyncInfo) Walk(f func(*Xinpcb) bool) {
+	c := &in.handles[in.cfg.CPUs]
 	x := &in.x
 	for inp := in.tb.list.Load(); inp != nil; inp = inp.listNext.Load() {
-		if x.copy(inp); !f(x) {
+		if c.show(x, inp); !f(x) {
 			return
 		}
 	}
@@ -141,7 +142,7 @@ func (in *unsyncInfo) Counters() []Counter { return nil }
 
 func (in *unsyncInfo) Close() error {
 	c := &in.handles[in.cfg.CPUs]
-	return in.finish(in.tb.count, func() {
+	return in.finish(in.tb.gencnt, []*table{&in.tb}, []*syncache{&in.sc}, func() {
 		for inp := in.tb.list.Load(); inp != nil; inp = in.tb.list.Load() {
 			c.close(inp)
 		}
