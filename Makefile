@@ -4,11 +4,14 @@ BIN      := bin/pcbbench
 RESULTS  ?= results
 # Flags for pcbbench bench, as in: make bench BENCHFLAGS='-schemes global,connp -workers 4'
 BENCHFLAGS ?=
+# Flags for pcbbench schedules, as in: make schedules SCHEDULESFLAGS='-subjects locks/mtx -budget 10m'
+SCHEDULESFLAGS ?=
 
-# A row of the comparison is named by everything that can be chosen.
-ROW      := /mix@alpha /workers@num /work@num /scheme@alpha /lock /conns@num /batch@num /dispatch /affinity /pin
+# Flags for pcbbench torture and for the mutants, as in: make torture TORTUREFLAGS='-duration 8h'
+TORTUREFLAGS ?=
+MUTANTFLAGS  ?=
 
-.PHONY: help bench quick compare list build test race torture-test fuzz lint check clean
+.PHONY: help torture mutants bench quick compare list build test race torture-test fuzz schedules lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,10 +23,17 @@ bench: build ## measure the default matrix (5 minutes) or, with TRACE=file.pcap,
 quick: build ## a first table in 20 seconds
 	@$(BIN) bench -quick -results $(RESULTS) $(BENCHFLAGS)
 
-compare: ## compare two results files with benchstat: OLD=… NEW=…
+compare: build ## compare two results files with benchstat: OLD=… NEW=…
 	@test -f '$(OLD)' || { echo "make compare: OLD='$(OLD)' is no file" >&2; exit 2; }
 	@test -f '$(NEW)' || { echo "make compare: NEW='$(NEW)' is no file" >&2; exit 2; }
-	@$(GO) tool benchstat -row '$(ROW)' -filter '.unit:(ns/seg OR p99-ns)' old='$(OLD)' new='$(NEW)'
+	@$(BIN) compare '$(OLD)' '$(NEW)'
+
+torture: ## hold everything to what it promises under random schedules (1 minute), before numbers mean anything
+	@$(GO) build -pgo=off -tags torture,witness -o $(BIN)-torture ./harness/cmd/pcbbench
+	@$(BIN)-torture torture -results $(RESULTS) $(TORTUREFLAGS)
+
+mutants: ## plant bugs, one at a time, and count how many the torture sees (an hour)
+	@$(GO) run -tags mutants ./harness/cmd/mutants -results $(RESULTS)/mutants $(MUTANTFLAGS)
 
 list: build ## every scheme, lock, mix and dispatch model
 	@$(BIN) list
@@ -39,6 +49,10 @@ race: ## all tests under the race detector
 
 torture-test: ## the tests of locks and tables with random yields at the probe points
 	$(GO) test -tags torture ./locks/... ./pcbinfo/...
+
+schedules: ## small configurations of everything under chosen schedules, in a minute; failures replay
+	@$(GO) build -pgo=off -tags sim -o $(BIN)-sim ./harness/cmd/pcbbench
+	@$(BIN)-sim schedules $(SCHEDULESFLAGS)
 
 lint: ## formatting, vet, staticcheck
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt: $$out" >&2; exit 1; }

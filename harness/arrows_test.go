@@ -17,26 +17,32 @@ import (
 // arrows are the imports of every package, its tests aside: those of this module and those of other modules. The test packages
 // (locktest, pcbtest) are in no list.
 var arrows = map[string][]string{
-	"harness/cmd/pcbbench": {"harness", "harness/compare", "harness/machine",
+	"harness/cmd/pcbbench": {"harness", "harness/compare", "harness/machine", "harness/schedule",
 		"locks", "locks/smr", "pcbinfo", "workloads", "workloads/netisr"}, // to list what there is
 	"harness": {"harness/machine", "locks", "pcbinfo", "workloads", "workloads/netisr",
 		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/perf/benchfmt"},
-	"harness/compare": {"golang.org/x/perf/benchfmt", "golang.org/x/perf/benchmath"}, // reads any file, knows no scheme
-	"harness/machine": {"github.com/klauspost/cpuid/v2", "github.com/loov/hrtime", "golang.org/x/sys/unix"},
+	"harness/schedule": {"locks", "locks/oracle", "locks/probe", "locks/smr", "pcbinfo"},
+	"harness/compare":  {"golang.org/x/perf/benchfmt", "golang.org/x/perf/benchmath"}, // reads any file, knows no scheme
+	"harness/machine":  {"github.com/klauspost/cpuid/v2", "github.com/loov/hrtime", "golang.org/x/sys/unix"},
 
 	"workloads":        {"pcbinfo", "workloads/netisr", "workloads/pcap"},
 	"workloads/netisr": {"pcbinfo"},
 	"workloads/pcap": {"github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers",
 		"github.com/gopacket/gopacket/pcapgo"},
+	"workloads/netisr/netisrtest": {"locks/crew", "locks/oracle", "pcbinfo", "workloads/netisr"},
 
-	"pcbinfo":         {"locks", "locks/oracle", "locks/probe", "locks/smr"},
-	"pcbinfo/pcbtest": {"pcbinfo"},
+	"pcbinfo":         {"locks", "locks/oracle", "locks/probe", "locks/smr", "locks/witness"},
+	"pcbinfo/pcbtest": {"locks/crew", "locks/oracle", "pcbinfo", "github.com/anishathalye/porcupine"},
 
-	"locks":          {"locks/probe", "github.com/klauspost/cpuid/v2"},
-	"locks/locktest": {"locks"},
+	"locks":          {"locks/probe", "locks/witness", "github.com/klauspost/cpuid/v2"},
+	"locks/crew":     {"locks/oracle"},
+	"locks/locktest": {"locks", "locks/crew", "locks/oracle"},
 	"locks/oracle":   {},
 	"locks/probe":    {},
-	"locks/smr":      {"locks/probe"},
+	"locks/smr":      {"locks/probe", "locks/witness"},
+	"locks/witness":  {"locks/oracle"},
+
+	"locks/smr/smrtest": {"locks", "locks/crew", "locks/oracle", "locks/smr", "github.com/HdrHistogram/hdrhistogram-go"},
 }
 
 // TestArrows fails on a new arrow, and on one that is gone from the code and not from the list.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pcbbench/harness/machine"
+	"pcbbench/harness/proof"
 )
 
 // Options are a bench run's.
@@ -53,7 +54,8 @@ func Validate(es []Experiment) error {
 // Run measures o.Experiments, which are valid, and returns the file with the results, written as they come.
 func Run(ctx context.Context, o Options) (path string, err error) {
 	facts := machine.Gather()
-	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)})
+	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)},
+		machine.KeyValue{Key: "torture", Value: proof.Of(o.Dir, subjects(o.Experiments))})
 	f, err := create(filepath.Join(o.Dir, facts.Slug()), run)
 	if err != nil {
 		return "", err

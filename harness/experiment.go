@@ -102,6 +102,25 @@ func (v *variant) walkers() int {
 // users is how many goroutines use the table at a time.
 func (v *variant) users() int { return v.Workload.Workers + v.walkers() }
 
+// subjects are what a torture must have passed before results of es mean anything, by its names.
+func subjects(es []Experiment) (names []string) {
+	for _, e := range es {
+		v, err := e.resolve()
+		if err != nil || !v.spec.Table {
+			continue // Validate has told
+		}
+		scheme := v.Scheme
+		if name, opts, _ := strings.Cut(scheme, ":"); strings.HasPrefix(opts, "groups=") {
+			scheme = name // one number of groups stands for all
+		}
+		names = append(names, "scheme "+scheme, "dispatch "+v.Dispatch, "workload", "harness")
+		if v.Lock != "default" {
+			names = append(names, "lock "+v.lock.String())
+		}
+	}
+	return names
+}
+
 // name is the benchmark's name. Keys that most experiments leave alone stand at the end, and only when set.
 func (v *variant) name() string {
 	w := &v.Workload

@@ -39,6 +39,11 @@ func Child(in io.Reader, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	return b.rounds(variants, job, out, errs)
+}
+
+// rounds measures what job says of variants.
+func (b *bench) rounds(variants []*variant, job Job, out, errs io.Writer) error {
 	rng := rand.New(rand.NewPCG(job.Seed, 1))
 	failed := 0
 	for range job.Rounds {
@@ -95,6 +100,13 @@ func (b *bench) result(v *variant, job Job, out io.Writer) error {
 	if err != nil {
 		return sampleError{err}
 	}
+	_, err = io.WriteString(out, b.line(v, s))
+	shift()
+	return err
+}
+
+// line is what the results file says of a sample.
+func (b *bench) line(v *variant, s *Sample) string {
 	var line strings.Builder
 	if s.Disturbed != "" {
 		fmt.Fprintf(&line, "# disturbed: %s\n", s.Disturbed)
@@ -104,9 +116,7 @@ func (b *bench) result(v *variant, job Job, out io.Writer) error {
 		line.WriteString("\t" + format(val) + " " + val.Unit)
 	}
 	line.WriteString("\n")
-	_, err = io.WriteString(out, line.String())
-	shift()
-	return err
+	return line.String()
 }
 
 // format prints six significant digits, and whole numbers whole.

@@ -14,6 +14,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"pcbbench/harness/machine"
+	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
 )
@@ -29,6 +30,7 @@ const (
 type run struct {
 	b       *bench
 	v       *variant
+	w       *workloads.Workload
 	in      pcbinfo.Info
 	ds      []*workloads.Driver
 	tm      Timing
@@ -49,21 +51,26 @@ type worker struct {
 	warm    atomic.Bool
 	segs    uint64
 	batches uint64
-	waiting int64 // ticks
-	hist    *hdrhistogram.Histogram
-	beat    atomic.Uint64 // now and then the number of rounds of the loop, for who watches
+	waiting int64                  // ticks
+	hist    hdrhistogram.Histogram // here, since the counts of two on the heap may share a line
+	beat    atomic.Uint64          // now and then the number of rounds of the loop, for who watches
 	_       [128]byte
 }
 
 // The range of batch latencies, in ticks: up to some ten seconds, two digits.
 const maxTicks = 1 << 36
 
+func newWorkers(n int) []worker {
+	ws := make([]worker, n)
+	for i := range ws {
+		ws[i].hist = *hdrhistogram.New(1, maxTicks, 2)
+	}
+	return ws
+}
+
 // measure runs the workers through the sample's phases.
 func (r *run) measure(s *Sample) error {
-	r.workers = make([]worker, len(r.ds))
-	for i := range r.workers {
-		r.workers[i].hist = hdrhistogram.New(1, maxTicks, 2)
-	}
+	r.workers = newWorkers(len(r.ds))
 	if v := r.v; !v.spec.Collects() { // else the collector is the scheme's grace period
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	}
@@ -174,12 +181,7 @@ func (r *run) describe() string {
 
 // guarded runs f and turns its error or panic into the run's: a broken scheme ends its sample, not the process.
 func (r *run) guarded(who string, f func() error) {
-	defer func() {
-		if p := recover(); p != nil {
-			r.fail(fmt.Errorf("%s: %v\n%s", who, p, panicSite()))
-		}
-	}()
-	if err := f(); err != nil {
+	if err := oracle.Guard(f); err != nil {
 		r.fail(fmt.Errorf("%s: %w", who, err))
 	}
 }
@@ -297,7 +299,7 @@ func (r *run) sum(s *Sample, mallocs uint64) error {
 		batches += w.batches
 		squares += float64(w.segs) * float64(w.segs)
 		waiting += r.b.clock.NS(w.waiting)
-		s.Latency.Merge(w.hist)
+		s.Latency.Merge(&w.hist)
 	}
 	if s.Segs == 0 {
 		return errStarved

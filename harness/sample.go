@@ -65,46 +65,54 @@ type Sample struct {
 
 // sample measures v once. The error names what was lost, and then there is no Sample.
 func (b *bench) sample(v *variant, seed uint64, tm Timing) (*Sample, error) {
+	r, s, err := b.open(v, seed, tm)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.measure(s); err != nil {
+		return nil, err
+	}
+	if err := bounded(stuckAfter, "checking the table", nil, func() error { return r.check(s) }); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open makes v's workload and a table that is where the first lap begins.
+func (b *bench) open(v *variant, seed uint64, tm Timing) (*run, *Sample, error) {
 	v.Workload.Seed = seed
 	w, err := workloads.Build(v.Workload)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	none := heap()
 	in, err := v.spec.New(pcbinfo.Config{CPUs: w.Workers, Conns: max(w.Conns, w.Flows()), Lock: v.lock,
 		Work: uint32(float64(v.Work) * b.perNS), Seed: seed})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	empty := heap()
 	if err := bounded(stuckAfter, "opening the table", nil, func() error { return w.Open(in) }); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s := &Sample{Sprayed: w.Sprayed}
 	if n := in.Len(); n > 0 {
 		s.BytesTable, s.BytesConn = float64(empty-none), float64(heap()-empty)/float64(n)
 	}
 	w.Forget()
-	r := &run{b: b, v: v, in: in, ds: w.Drivers(in, v.model), tm: tm, opened: in.Counters()}
-	if err := r.measure(s); err != nil {
-		return nil, err
-	}
-	if err := bounded(stuckAfter, "checking the table", nil, func() error { return r.check(w, s) }); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return &run{b: b, v: v, w: w, in: in, ds: w.Drivers(in, v.model), tm: tm, opened: in.Counters()}, s, nil
 }
 
 // check compares what happened with what was sent and takes the table down. A broken table may send it in circles: see bounded.
-func (r *run) check(w *workloads.Workload, s *Sample) error {
-	check := w.Check
+func (r *run) check(s *Sample) error {
+	check := r.w.Check
 	if !r.v.spec.Table {
-		check = w.CheckCount
+		check = r.w.CheckCount
 	}
 	if err := check(r.in, r.ds); err != nil {
 		return err
 	}
-	s.Stats, s.Counters = r.in.Stats().Since(w.Opened()), since(r.in.Counters(), r.opened)
+	s.Stats, s.Counters = r.in.Stats().Since(r.w.Opened()), since(r.in.Counters(), r.opened)
 	return r.in.Close()
 }
 

@@ -202,7 +202,7 @@ func TestDrainSprayed(t *testing.T) {
 	if err := w.Open(in); err != nil {
 		t.Fatal(err)
 	}
-	r := &run{v: v, in: in, ds: w.Drivers(in, v.model), workers: make([]worker, 2)}
+	r := &run{v: v, w: w, in: in, ds: w.Drivers(in, v.model), workers: make([]worker, 2)}
 	for r.ds[0].Begun() < 2 { // the other is held back by little: see Driver.Ready
 		if r.ds[0].Ready() {
 			r.ds[0].Next()
@@ -223,7 +223,7 @@ func TestDrainSprayed(t *testing.T) {
 			t.Errorf("worker %d stopped in lap %d, want at the end of 2", i, d.Begun())
 		}
 	}
-	if err := r.check(w, new(Sample)); err != nil {
+	if err := r.check(new(Sample)); err != nil {
 		t.Error(err)
 	}
 }

@@ -141,7 +141,7 @@ func (s Spec) New(workers int) (Lock, error) {
 		return nil, fmt.Errorf("lock %v: %d workers would spin on %d CPUs (GOMAXPROCS)", s, workers, procs)
 	}
 	poll() // calibrates now rather than in the first wait
-	return s.kind.make(s.policy), nil
+	return watch(s.kind.make(s.policy)), nil
 }
 
 // NewRW is New for users that tell readers from writers. A kind that is not Shared serves readers as

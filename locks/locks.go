@@ -50,6 +50,9 @@ func (e *exclusive) RUnlock(n *Node)       { e.l.Unlock(n) }
 func (e *exclusive) TryUpgrade(*Node) bool { return true }
 func (e *exclusive) Downgrade(*Node)       {}
 
+// Witnessed returns the lock that reports to the witness, which e itself does not.
+func (e *exclusive) Witnessed() any { return e.l }
+
 // noCopy makes go vet report copies of what contains it.
 type noCopy struct{}
 

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"pcbbench/locks/probe"
+	"pcbbench/locks/witness"
 )
 
 // The word of a Mtx.
@@ -38,6 +39,10 @@ func newMtx(Policy) Lock { return Place[Mtx]() }
 
 // Lock takes the lock.
 func (m *Mtx) Lock(*Node) {
+	if witness.Enabled { // where it is false even an empty call would count against inlining
+		witness.Want(m, witness.Exclusive)
+		defer witness.Got(m, witness.Exclusive)
+	}
 	probe.RMW(&m.word)
 	if !atomic.CompareAndSwapUint32(&m.word, 0, mtxLocked) { // outlined, so that this much is inlined
 		m.lockSlow()
@@ -54,6 +59,7 @@ func (m *Mtx) TryLock(*Node) bool {
 		}
 		probe.RMW(&m.word)
 		if atomic.CompareAndSwapUint32(&m.word, old, old|mtxLocked) {
+			witness.Got(m, witness.Exclusive)
 			return true
 		}
 	}
@@ -61,6 +67,9 @@ func (m *Mtx) TryLock(*Node) bool {
 
 // Unlock lets go of the lock. It panics if nobody holds it.
 func (m *Mtx) Unlock(*Node) {
+	if witness.Enabled {
+		witness.Drop(m, witness.Exclusive)
+	}
 	probe.RMW(&m.word)
 	if word := atomic.AddUint32(&m.word, ^uint32(mtxLocked-1)); word != 0 {
 		m.unlockSlow(word)

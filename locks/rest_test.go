@@ -2,40 +2,25 @@ package locks
 
 import (
 	"runtime"
-	"sync"
 	"testing"
 )
 
-// TestAtRest: when nobody holds or waits for a lock, nothing is left in it. A count or a post that stays would
-// keep the fast paths away for good, or wake somebody later who was not meant.
-func TestAtRest(t *testing.T) {
-	var m Mtx
-	var rw RW
-	var wg sync.WaitGroup
-	for i := range 8 {
-		wg.Go(func() {
-			for round := range 200 {
-				m.Lock(nil)
-				runtime.Gosched() // so that others park
-				m.Unlock(nil)
-				if (i+round)%2 == 0 {
-					rw.Lock(nil)
-					runtime.Gosched()
-					rw.Downgrade(nil)
-				} else {
-					rw.RLock(nil)
-				}
-				runtime.Gosched()
-				rw.RUnlock(nil)
-			}
-		})
+// TestRWCounts: the word of an RW has room for a million of each that it counts, and no bit has two meanings.
+func TestRWCounts(t *testing.T) {
+	const million = 1_000_000
+	var seen uint64
+	for name, bits := range map[string]uint64{"writer": rwWriter, "woken": rwWoken, "eager": rwEager, "readers": million * rwReader,
+		"waiting writers": million * rwWaitWriter, "waiting readers": million * rwWaitReader} {
+		if bits == 0 {
+			t.Errorf("%s: no bits", name)
+		}
+		if seen&bits != 0 {
+			t.Errorf("%s: bits %#x have another meaning", name, seen&bits)
+		}
+		seen |= bits
 	}
-	wg.Wait()
-	if m.word != 0 || m.sema != 0 {
-		t.Errorf("Mtx word %#x, semaphore %d", m.word, m.sema)
-	}
-	if rw.word != 0 || rw.writerSema != 0 || rw.readerSema != 0 {
-		t.Errorf("RW word %#x, semaphores %d and %d", rw.word, rw.writerSema, rw.readerSema)
+	if million*rwReader&^uint64(rwReaders) != 0 || million*rwWaitWriter&^uint64(rwWaitWriters) != 0 {
+		t.Error("a mask leaves out bits of its count")
 	}
 }
 

@@ -33,11 +33,13 @@ func procyield(cycles uint32)
 // is lost between a waiter's registration and its sleep. The race detector does not see into the runtime:
 // what orders the waiter after its waker is the atomic on the lock word that each does beside this.
 func park(sema *uint32) {
-	probe.Park(sema)
-	semacquire(sema)
+	if !probe.Park(sema) {
+		semacquire(sema)
+	}
 }
 
 func unpark(sema *uint32) {
-	probe.Unpark(sema)
-	semrelease(sema, false, 0)
+	if !probe.Unpark(sema) {
+		semrelease(sema, false, 0)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"pcbbench/locks/probe"
+	"pcbbench/locks/witness"
 )
 
 // The word of an RW: three flags and three counts of 20 bits.
@@ -56,6 +57,10 @@ func newRW(Policy) Lock { return Place[RW]() }
 
 // Lock takes the lock exclusively.
 func (l *RW) Lock(*Node) {
+	if witness.Enabled { // as in Mtx.Lock
+		witness.Want(l, witness.Exclusive)
+		defer witness.Got(l, witness.Exclusive)
+	}
 	probe.RMW(&l.word)
 	if !atomic.CompareAndSwapUint64(&l.word, 0, rwWriter) { // outlined, so that this much is inlined
 		l.lockSlow()
@@ -70,6 +75,7 @@ func (l *RW) TryLock(*Node) bool {
 			return false
 		}
 		if l.cas(old, old|rwWriter) {
+			witness.Got(l, witness.Exclusive)
 			return true
 		}
 	}
@@ -77,6 +83,9 @@ func (l *RW) TryLock(*Node) bool {
 
 // Unlock ends the exclusive hold. It panics if there is none.
 func (l *RW) Unlock(*Node) {
+	if witness.Enabled {
+		witness.Drop(l, witness.Exclusive)
+	}
 	probe.RMW(&l.word)
 	if word := atomic.AddUint64(&l.word, ^uint64(rwWriter-1)); word != 0 {
 		l.unlockSlow(word)
@@ -84,14 +93,24 @@ func (l *RW) Unlock(*Node) {
 }
 
 // RLock takes the lock shared.
-func (l *RW) RLock(n *Node) {
-	if !l.TryRLock(n) {
+func (l *RW) RLock(*Node) {
+	witness.Want(l, witness.Shared)
+	if !l.tryRLock() {
 		l.rlockSlow()
 	}
+	witness.Got(l, witness.Shared)
 }
 
 // TryRLock takes the lock shared if no writer holds it or waits for it.
 func (l *RW) TryRLock(*Node) bool {
+	if !l.tryRLock() {
+		return false
+	}
+	witness.Got(l, witness.Shared)
+	return true
+}
+
+func (l *RW) tryRLock() bool {
 	for {
 		old := l.load()
 		if old&rwBlocked != 0 {
@@ -105,6 +124,9 @@ func (l *RW) TryRLock(*Node) bool {
 
 // RUnlock ends a shared hold. It panics if there is none.
 func (l *RW) RUnlock(*Node) {
+	if witness.Enabled {
+		witness.Drop(l, witness.Shared)
+	}
 	probe.RMW(&l.word)
 	if word := atomic.AddUint64(&l.word, ^uint64(rwReader-1)); word > rwReaders|rwComing {
 		l.runlockSlow(word)
@@ -123,6 +145,7 @@ func (l *RW) TryUpgrade(*Node) bool {
 			return false
 		}
 		if l.cas(old, old-rwReader+rwWriter) {
+			witness.Change(l, witness.Exclusive)
 			return true
 		}
 	}
@@ -131,6 +154,7 @@ func (l *RW) TryUpgrade(*Node) bool {
 // Downgrade turns the exclusive hold into a shared one and admits waiting readers. It panics if there is no
 // exclusive hold.
 func (l *RW) Downgrade(*Node) {
+	witness.Change(l, witness.Shared)
 	probe.RMW(&l.word)
 	word := atomic.AddUint64(&l.word, rwReader-rwWriter)
 	if word&rwWriter != 0 { // the subtraction borrowed: the bit was clear before

@@ -61,8 +61,16 @@ func (l *ttas) lockSlow() {
 		if l.word.CompareAndSwap(0, 1) {
 			return
 		}
-		for range 1 + rand.Uint32N(limit) { // random state per thread, nothing shared
+		for range 1 + backoff(limit) {
 			spin.onceOrYield()
 		}
 	}
+}
+
+// backoff draws a number below limit from a random state per thread, so that nothing is shared. A simulation draws by its own dice.
+func backoff(limit uint32) uint32 {
+	if probe.Simulating {
+		return 0
+	}
+	return rand.Uint32N(limit)
 }

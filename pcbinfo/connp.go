@@ -1,9 +1,8 @@
 package pcbinfo
 
 import (
-	"sync"
-
 	"pcbbench/locks"
+	"pcbbench/locks/witness"
 )
 
 // connp.go: connection groups, one lock a group and no inpcb locks (ConnP-L).
@@ -29,7 +28,7 @@ type connpInfo struct {
 	wild    table  // the listeners: written under all group locks, read under any
 	gen     uint64 // as wild: the number of walks begun, which is every inpcb's gencnt
 	_       [lineSize]byte
-	walk    sync.Mutex // walkers take turns: they share the table's own handle
+	walk    locks.Mtx // walkers take turns: they share the table's own handle
 	handles []connpCPU
 }
 
@@ -44,6 +43,7 @@ type connpCPU struct {
 
 func newConnp(cfg Config) (Info, error) {
 	in := &connpInfo{groups: make([]group, cfg.Groups)}
+	witness.Name(&in.walk, "walk")
 	in.init(cfg, nil)
 	in.wild.init(1, 1, cfg.Seed)
 	conns := max(1, cfg.Conns/cfg.Groups)
@@ -54,6 +54,8 @@ func newConnp(cfg Config) (Info, error) {
 			return nil, err
 		}
 		g.lock = lock
+		witness.Name(lock, "group")
+		witness.Rank(lock, i+1)
 		g.tb.init(conns, cfg.Buckets, cfg.Seed)
 		g.sc.init(max(1, syncacheSize(&cfg)/cfg.Groups), false)
 	}
@@ -256,8 +258,8 @@ func (c *connpCPU) SlowTimo(now uint32) {
 // Walk begins a new generation under all locks and then copies group by group what is older: no insertion has to touch a
 // counter that all groups share.
 func (in *connpInfo) Walk(f func(*Xinpcb) bool) {
-	in.walk.Lock()
-	defer in.walk.Unlock()
+	in.walk.Lock(nil)
+	defer in.walk.Unlock(nil)
 	c := &in.handles[in.cfg.CPUs]
 	c.enterAll()
 	in.gen++
@@ -287,8 +289,8 @@ func (c *connpCPU) walkGroup(i int, tb *table, f func(*Xinpcb) bool) (more bool)
 }
 
 func (in *connpInfo) Len() int {
-	in.walk.Lock()
-	defer in.walk.Unlock()
+	in.walk.Lock(nil)
+	defer in.walk.Unlock(nil)
 	c := &in.handles[in.cfg.CPUs]
 	c.enterAll()
 	defer c.leaveAll()

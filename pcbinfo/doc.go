@@ -15,17 +15,24 @@
 //
 // A lock further in may be taken while one further out is held, never the other way round but by a try:
 //
-//	tcbinfo (global, refcount)        group[0] < group[1] < … (connp: all of them only for listeners and Walk)
-//	└── inpcb                         └── nothing: a group's state is its own
-//	    └── syncache bucket
+//	walk (walkers take turns)
+//	├── tcbinfo (global, refcount)
+//	│   └── inpcb
+//	│       ├── syncache bucket
+//	│       └── zone.mu
+//	├── group (connp)
+//	│   ├── group (all of them, in index order, only for listeners and walkers)
+//	│   └── zone.mu
+//	└── inpcb (smr)
+//	    ├── inpcb (only for a walker, in list order, and for a listener with a child that nobody knows yet)
+//	    ├── hashLock
+//	    ├── listLock
+//	    ├── twLock
+//	    ├── syncache bucket
+//	    └── zone.mu
 //
-//	inpcb (smr; two at once only for a walker, in list order, and for a listener with a child that nobody knows yet)
-//	├── hashLock
-//	├── listLock
-//	├── twLock
-//	└── syncache bucket
-//
-// zone.mu is a leaf below all of them. No lock may be waited for inside an SMR section; hashLock → inpcb happens by try only.
+// No lock may be waited for inside an SMR section; hashLock → inpcb happens by try only. Builds with the tag witness (package
+// locks/witness) check all that: LockOrder is this tree.
 //
 // # Sources
 //

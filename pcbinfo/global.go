@@ -1,9 +1,8 @@
 package pcbinfo
 
 import (
-	"sync"
-
 	"pcbbench/locks"
+	"pcbbench/locks/witness"
 )
 
 // global.go: one exclusive lock, tcbinfo, over lookup and input.
@@ -17,7 +16,7 @@ type globalInfo struct {
 	tcbinfo locks.Lock
 	tb      table // under tcbinfo
 	sc      syncache
-	walk    sync.Mutex // walkers take turns: they share the table's own handle
+	walk    locks.Mtx // walkers take turns: they share the table's own handle
 	handles []globalCPU
 }
 
@@ -32,6 +31,8 @@ func newGlobal(cfg Config) (Info, error) {
 		return nil, err
 	}
 	in := &globalInfo{tcbinfo: lock}
+	witness.Name(in.tcbinfo, "tcbinfo")
+	witness.Name(&in.walk, "walk")
 	in.init(cfg, nil)
 	in.tb.init(cfg.Conns, cfg.Buckets, cfg.Seed)
 	in.sc.init(syncacheSize(&cfg), true)
@@ -195,8 +196,8 @@ func (c *globalCPU) SlowTimo(now uint32) {
 // Walk holds tcbinfo over the whole list. FreeBSD 6 collected pointers under it and copied from them after letting go,
 // without a reference (hazard H16); this copies under the locks instead.
 func (in *globalInfo) Walk(f func(*Xinpcb) bool) {
-	in.walk.Lock()
-	defer in.walk.Unlock()
+	in.walk.Lock(nil)
+	defer in.walk.Unlock(nil)
 	c := &in.handles[in.cfg.CPUs]
 	c.lock()
 	defer c.unlock()
@@ -212,8 +213,8 @@ func (in *globalInfo) Walk(f func(*Xinpcb) bool) {
 }
 
 func (in *globalInfo) Len() int {
-	in.walk.Lock()
-	defer in.walk.Unlock()
+	in.walk.Lock(nil)
+	defer in.walk.Unlock(nil)
 	c := &in.handles[in.cfg.CPUs]
 	c.lock()
 	defer c.unlock()

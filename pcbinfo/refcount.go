@@ -1,9 +1,8 @@
 package pcbinfo
 
 import (
-	"sync"
-
 	"pcbbench/locks"
+	"pcbbench/locks/witness"
 )
 
 // refcount.go: true reference counts on the inpcb; tcbinfo is dropped before the segment is processed.
@@ -20,8 +19,8 @@ type refcountInfo struct {
 	tcbinfo locks.RWLock
 	tb      table // under tcbinfo
 	sc      syncache
-	walk    sync.Mutex // walkers take turns: they share the table's own handle
-	snap    []*Inpcb   // under walk: the inpcbs referenced by the walk
+	walk    locks.Mtx // walkers take turns: they share the table's own handle
+	snap    []*Inpcb  // under walk: the inpcbs referenced by the walk
 	handles []refcountCPU
 }
 
@@ -43,6 +42,8 @@ func newRefcount(cfg Config) (Info, error) {
 		return nil, err
 	}
 	in := &refcountInfo{tcbinfo: lock}
+	witness.Name(in.tcbinfo, "tcbinfo")
+	witness.Name(&in.walk, "walk")
 	in.init(cfg, nil)
 	in.tb.init(cfg.Conns, cfg.Buckets, cfg.Seed)
 	in.sc.init(syncacheSize(&cfg), true)
@@ -277,8 +278,8 @@ func (c *refcountCPU) SlowTimo(now uint32) {
 
 // Walk takes a reference on every inpcb under tcbinfo shared, and copies each under its own lock with tcbinfo dropped.
 func (in *refcountInfo) Walk(f func(*Xinpcb) bool) {
-	in.walk.Lock()
-	defer in.walk.Unlock()
+	in.walk.Lock(nil)
+	defer in.walk.Unlock(nil)
 	c := &in.handles[in.cfg.CPUs]
 	in.snap = in.snap[:0]
 	c.rlock()
@@ -305,8 +306,8 @@ func (in *refcountInfo) Walk(f func(*Xinpcb) bool) {
 }
 
 func (in *refcountInfo) Len() int {
-	in.walk.Lock()
-	defer in.walk.Unlock()
+	in.walk.Lock(nil)
+	defer in.walk.Unlock(nil)
 	c := &in.handles[in.cfg.CPUs]
 	c.rlock()
 	defer c.runlock()

@@ -16,10 +16,16 @@ type Scheme struct {
 	Source  string   // where it comes from
 	Lock    string   // the kind of table lock it takes by default; "" if it has none
 	Shared  bool     // it takes that lock shared as well
-	Options []string // the options it knows: "groups", "smr"
+	Options []string // the options it knows: "groups", "smr", "lost"
 	Workers int      // the most workers it is correct for; 0: any number
 	Table   bool     // it keeps connections at all
-	New     func(Config) (Info, error)
+	// Misses says that a segment's lookup may answer none though there was somebody all the time (hazard H5): if meanwhile two
+	// that fit it went, or a listener that fits went and another that fits came. All other answers are right for some instant.
+	Misses bool
+	// Lockless says that no lock keeps insertions out of a lookup: what it found may be history when it is used. A SYN may so enter the
+	// syncache just after its connection was made, and the ACK that takes it out again finds the connection there (hazard H9).
+	Lockless bool
+	New      func(Config) (Info, error)
 }
 
 // Schemes are all of them, in the order in which a newcomer should read them.
@@ -39,7 +45,7 @@ var Schemes = []Scheme{
 	{Name: "connp", New: newConnp, Lock: "mtx", Options: []string{"groups"}, Table: true,
 		Doc:    "one lock a connection group, no inpcb locks (ConnP-L)",
 		Source: "Willmann, Rixner, Cox, USENIX ATC 2006"},
-	{Name: "smr", New: newSMR, Lock: "mtx", Options: []string{"smr"}, Table: true,
+	{Name: "smr", New: newSMR, Lock: "mtx", Options: []string{"smr", "lost"}, Table: true, Misses: true, Lockless: true,
 		Doc:    "lookup in a read section; writers share a hash lock",
 		Source: "FreeBSD 14 in_pcb.c, smr(9)"},
 }
@@ -52,12 +58,13 @@ func Names() (names []string) {
 	return names
 }
 
-// A Spec is a scheme with its options, as in "connp:groups=16" or "smr:smr=gc".
+// A Spec is a scheme with its options, as in "connp:groups=16" or "smr:smr=gc:lost=retry". The Scheme is as the options make it.
 type Spec struct {
 	Scheme
 	text   string
 	groups int
 	smr    string
+	retry  bool
 }
 
 // ParseSpec reads a Spec; the error lists what is known.
@@ -92,6 +99,12 @@ func (sp *Spec) option(opt string) (err error) {
 	case "smr":
 		sp.smr = val
 		_, err = smr.New(val, 1) // only whether it is known
+	case "lost":
+		if val != "none" && val != "retry" {
+			return fmt.Errorf("lost=%q: want none or retry", val)
+		}
+		sp.retry = val == "retry"
+		sp.Misses = !sp.retry
 	}
 	return err
 }
@@ -109,6 +122,7 @@ func (sp Spec) New(cfg Config) (Info, error) {
 	if sp.smr != "" {
 		cfg.SMR = sp.smr
 	}
+	cfg.retry = sp.retry
 	cfg, err := cfg.withDefaults(sp.Lock)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 )
 
 func TestParseSpec(t *testing.T) {
-	for _, text := range append(Names(), "connp:groups=16", "smr:smr=gc", "smr:smr=gus") {
+	for _, text := range append(Names(), "connp:groups=16", "smr:smr=gc", "smr:smr=gus", "smr:lost=none", "smr:smr=gc:lost=retry") {
 		sp, err := ParseSpec(text)
 		if err != nil || sp.String() != text {
 			t.Errorf("%q comes back as %q, error %v", text, sp, err)
@@ -29,19 +29,36 @@ func TestParseSpec(t *testing.T) {
 	}
 }
 
+// TestMisses checks that only smr misses, and that it can be told not to.
+func TestMisses(t *testing.T) {
+	for _, s := range Schemes {
+		if s.Misses != (s.Name == "smr") {
+			t.Errorf("%s: misses: %v", s.Name, s.Misses)
+		}
+	}
+	for text, want := range map[string]bool{"smr:smr=gc": true, "smr:lost=none": true, "smr:lost=retry": false, "smr:lost=retry:lost=none": true} {
+		sp, err := ParseSpec(text)
+		if err != nil || sp.Misses != want {
+			t.Errorf("%s: misses: %v, error %v", text, sp.Misses, err)
+		}
+	}
+}
+
 // TestParseSpecErrors checks that an error names what is wrong and lists what is known.
 func TestParseSpecErrors(t *testing.T) {
 	for text, want := range map[string][]string{
-		"nosuch":          append(Names(), `"nosuch"`),
-		"":                Names(),
-		"connp:group=4":   {"connp", `"group"`, "groups"},
-		"smr:groups=4":    {"smr", `"groups"`, "known: smr"},
-		"global:smr=gc":   {"global", `"smr"`},
-		"connp:groups=0":  {`"0"`, "1 to"},
-		"connp:groups=x":  {`"x"`, "1 to"},
-		"connp:groups":    {`""`, "1 to"},
-		"smr:smr=nosuch":  {`"nosuch"`, "gus", "gc"},
-		"smr:smr=gc:what": {`"what"`},
+		"nosuch":           append(Names(), `"nosuch"`),
+		"":                 Names(),
+		"connp:group=4":    {"connp", `"group"`, "groups"},
+		"smr:groups=4":     {"smr", `"groups"`, "known: smr, lost"},
+		"global:smr=gc":    {"global", `"smr"`},
+		"connp:groups=0":   {`"0"`, "1 to"},
+		"connp:groups=x":   {`"x"`, "1 to"},
+		"connp:groups":     {`""`, "1 to"},
+		"smr:smr=nosuch":   {`"nosuch"`, "gus", "gc"},
+		"smr:smr=gc:what":  {`"what"`},
+		"smr:lost=always":  {`"always"`, "none or retry"},
+		"global:lost=none": {`"lost"`},
 	} {
 		_, err := ParseSpec(text)
 		if err == nil {

@@ -1,16 +1,16 @@
 package pcbinfo
 
 import (
-	"sync"
-
 	"pcbbench/locks"
 	"pcbbench/locks/smr"
+	"pcbbench/locks/witness"
 )
 
 // smr.go: no lock in the lookup; readers are protected by safe memory reclamation.
 // Source: FreeBSD 14, sys/netinet/in_pcb.c (in_pcblookup_hash_smr, inp_smr_lock, inp_next), smr(9), 2021 to 2023.
 // Idea: walk the chain in a read section, try the inpcb's lock, look whether it is still in the table; writers share hashLock.
-// Cost: a section a batch; two locks more on every insertion and removal; memory comes back late.
+// Cost: a section a batch; two locks more on every insertion and removal; memory comes back late. With lost=retry no lookup misses
+// (hazard H5), at the price of hashLock on every segment that no connection takes.
 // Holds: inpcb before hashLock, listLock, twLock; nobody waits for a lock inside a section; a pointer outside both a section
 // and the inpcb's lock has a reference; an unlinked block keeps its links until its grace period is over.
 
@@ -23,7 +23,7 @@ type smrInfo struct {
 	_        [lineSize]byte
 	tb       table
 	sc       syncache
-	walk     sync.Mutex // walkers take turns: they share the table's own handle
+	walk     locks.Mtx // walkers take turns: they share the table's own handle
 	handles  []smrCPU
 }
 
@@ -31,11 +31,12 @@ type smrCPU struct {
 	*cpu
 	in     *smrInfo
 	inside bool // in a read section
+	retry  bool // lost=retry: here, on a line that nobody else writes
 	// How lookups went.
 	tried         uint64 // the try for the inpcb's lock worked
 	waited        uint64 // a reference was taken and the lock waited for
-	slow          uint64 // the inpcb was going away: looked up again under hashLock
-	lostRace      uint64 // and the one found then went away too: reported as none
+	slow          uint64 // looked up under hashLock, as the inpcb was going away; with lost=retry, as no connection was found
+	lostRace      uint64 // and the one found then went away too: reported as none or, with lost=retry, looked up again
 	upgradeFailed uint64 // a SYN held a connection shared and could not upgrade: looked up again exclusively
 	_             [lineSize]byte
 }
@@ -52,12 +53,16 @@ func newSMR(cfg Config) (Info, error) {
 	if in.listLock, err = cfg.Lock.New(cfg.CPUs); err != nil {
 		return nil, err
 	}
+	witness.Name(in.hashLock, "hashLock")
+	witness.Name(in.listLock, "listLock")
+	witness.Name(&in.twLock, "twLock")
+	witness.Name(&in.walk, "walk")
 	in.init(cfg, in.dom)
 	in.tb.init(cfg.Conns, cfg.Buckets, cfg.Seed)
 	in.sc.init(syncacheSize(&cfg), true)
 	in.handles = make([]smrCPU, len(in.cpus))
 	for i, c := range in.cpus {
-		in.handles[i].cpu, in.handles[i].in = c, in
+		in.handles[i].cpu, in.handles[i].in, in.handles[i].retry = c, in, cfg.retry
 	}
 	return in, nil
 }
@@ -112,10 +117,13 @@ func (c *smrCPU) input(seg *Segment) {
 func (c *smrCPU) inputListen(lsn *Inpcb, seg *Segment, shared bool) {
 	c.exit()
 	child, done := c.tryListen(&c.in.sc, seg)
-	inserted := false
-	if child != nil {
+	inserted, copied := false, false
+	switch {
+	case child != nil:
 		child.wlock() // without waiting, as nobody knows it
 		inserted = c.insert(child)
+	case !done:
+		copied = c.inTable(&seg.Inc) // under lsn's lock: if not, then nobody but lsn is there
 	}
 	lsn.release(shared)
 	switch {
@@ -126,7 +134,7 @@ func (c *smrCPU) inputListen(lsn *Inpcb, seg *Segment, shared bool) {
 		c.free(child) // never published: nobody can stand on it
 		c.drop(seg, DropListen)
 	case done:
-	case c.inTable(&seg.Inc): // the copy came first
+	case copied: // the copy came first
 		c.input(seg)
 	default:
 		c.drop(seg, DropListen)
@@ -158,10 +166,16 @@ func (c *smrCPU) inputLocked(inp *Inpcb, seg *Segment) {
 	}
 }
 
-// find is in_pcblookup_hash_smr: the inpcb for inc, locked. The section stays open unless the lock had to be waited for.
+// find is in_pcblookup_hash_smr: the inpcb for inc, locked. The section stays open unless a lock had to be waited for.
+//
+// A connection's answer is right while its lock is held. What is no connection's comes of several looks, at the two hashes, and tables
+// that change between them let it fit no instant (H5): with lost=retry it counts only if it was found under hashLock.
 func (c *smrCPU) find(inc *ConnInfo, shared bool) *Inpcb {
 	c.enter()
 	inp := c.in.tb.lookup(inc)
+	if c.retry && (inp == nil || inp.inc.Fport == 0) {
+		return c.findSlow(inc, shared)
+	}
 	if inp == nil || c.lockInp(inp, shared) {
 		return inp
 	}
@@ -201,23 +215,29 @@ func (c *smrCPU) lockRef(inp *Inpcb, shared bool) bool {
 	return !dropped
 }
 
-// findSlow is in_pcblookup_hash: under hashLock, since what the section showed is going away. If that inpcb goes as well the
-// answer is none, though a listener or a successor may stand there by then (hazard H5).
+// findSlow is in_pcblookup_hash: under hashLock, where an answer is right. But an inpcb whose lock must be waited for may go
+// meanwhile. Then the answer is none, though a listener or a successor may stand there by then (hazard H5); with lost=retry it is looked
+// up again, and each turn means that somebody's removal is done.
 func (c *smrCPU) findSlow(inc *ConnInfo, shared bool) *Inpcb {
-	c.slow++
-	c.lockHash()
-	inp := c.in.tb.lookup(inc)
-	if inp == nil || inp.try(shared) {
+	c.exit()
+	for {
+		c.slow++
+		c.lockHash()
+		inp := c.in.tb.lookup(inc)
+		if inp == nil || inp.try(shared) {
+			c.unlockHash()
+			return inp
+		}
+		inp.ref()
 		c.unlockHash()
-		return inp
+		if c.lockRef(inp, shared) {
+			return inp
+		}
+		c.lostRace++
+		if !c.retry {
+			return nil
+		}
 	}
-	inp.ref()
-	c.unlockHash()
-	if c.lockRef(inp, shared) {
-		return inp
-	}
-	c.lostRace++
-	return nil
 }
 
 // findUser returns what a user names, locked exclusively and with no section open.
@@ -396,8 +416,8 @@ func (c *smrCPU) SlowTimo(now uint32) {
 // Walk is inp_next: it hops from inpcb to inpcb inside sections, holding the one it is at as its anchor. What is inserted meanwhile
 // stands before the start or has a newer generation.
 func (in *smrInfo) Walk(f func(*Xinpcb) bool) {
-	in.walk.Lock()
-	defer in.walk.Unlock()
+	in.walk.Lock(nil)
+	defer in.walk.Unlock(nil)
 	c := &in.handles[in.cfg.CPUs]
 	c.lockList()
 	gen := in.tb.gencnt
@@ -439,8 +459,8 @@ func (c *smrCPU) next(at *Inpcb, gen uint64) *Inpcb {
 }
 
 func (in *smrInfo) Len() int {
-	in.walk.Lock()
-	defer in.walk.Unlock()
+	in.walk.Lock(nil)
+	defer in.walk.Unlock(nil)
 	c := &in.handles[in.cfg.CPUs]
 	c.lockList()
 	defer c.unlockList()

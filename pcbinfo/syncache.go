@@ -1,6 +1,9 @@
 package pcbinfo
 
-import "pcbbench/locks"
+import (
+	"pcbbench/locks"
+	"pcbbench/locks/witness"
+)
 
 const (
 	syncacheBuckets = 512 // at least: TCP_SYNCACHE_HASHSIZE
@@ -49,6 +52,7 @@ func (sc *syncache) init(buckets int, shared bool) {
 	entries := make([]syncacheEntry, n*syncacheLimit)
 	for i := range sc.buckets {
 		sc.buckets[i].entries = entries[i*syncacheLimit : (i+1)*syncacheLimit]
+		witness.Name(&sc.buckets[i].lock, "syncache bucket")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"pcbbench/locks/probe"
+	"pcbbench/locks/witness"
 )
 
 const (
@@ -142,6 +143,7 @@ func (tb *table) insertList(inp *Inpcb) {
 	tb.gencnt++
 	tb.count++
 	inp.gencnt = tb.gencnt
+	witness.Rank(&inp.lock, -int(tb.gencnt)) // walkers lock from the newest to the oldest
 	next := tb.list.Load()
 	inp.listNext.Store(next)
 	inp.listPrev = &tb.list

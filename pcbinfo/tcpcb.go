@@ -30,26 +30,28 @@ func (s State) String() string {
 }
 
 // An Outcome says what became of a segment. Every segment that goes into a table has exactly one; those before
-// DropNoPCB were handled, those from it on were dropped.
+// DropNoPCB were handled, those from it on were dropped. Where a segment did several things, FIN counts before text, text before the
+// handshake, and that before ACK; one whose text is refused (DropOld in states after the peer's FIN, DropOrder) acknowledges all the
+// same, but that it ends LAST-ACK counts before that.
 type Outcome uint8
 
 const (
 	GotSyn     Outcome = iota // SYN of a new connection: into the syncache, or answered in SYN-SENT
 	GotSynDup                 // SYN of a connection that the syncache held already
 	GotAccept                 // handshake ACK: the connection is open
-	GotConnect                // the peer's answer completed our connect
+	GotConnect                // the peer's answer completed our connect: answered by ACK
 	GotAck                    // no text
-	GotData                   // text taken in order
-	GotFin                    // FIN taken in order
+	GotData                   // text taken in order: every second such segment is answered by ACK
+	GotFin                    // FIN taken in order: answered by ACK
 	GotRst                    // the connection or half-open entry was reset
 	DropNoPCB                 // nobody there: answered by RST, unless it was one
-	DropOld                   // all of it was received before: answered by ACK
+	DropOld                   // all of it was received before, or is text behind the peer's FIN: answered by ACK
 	DropOrder                 // text beyond a hole: reassembly is refused, answered by ACK
 	DropWindow                // beyond the receive window: answered by ACK
-	DropAck                   // acknowledges what was never sent
+	DropAck                   // acknowledges what was never sent: answered by ACK, during the handshake by RST
 	DropSyn                   // SYN on a synchronized connection: challenge ACK (RFC 5961 4)
-	DropRst                   // RST beside rcv_nxt: challenge ACK if in window (RFC 5961 3)
-	DropFlags                 // neither SYN, RST nor ACK, or a combination that means nothing here
+	DropRst                   // RST beside rcv_nxt: challenge ACK if in window (RFC 5961 3); in SYN-SENT, without the right ACK: silence
+	DropFlags                 // neither SYN, RST nor ACK, or a combination that means nothing here: silence
 	DropListen                // a listener has no use for it: answered by RST
 	NumOutcomes
 )
@@ -92,11 +94,15 @@ type verdict struct {
 // A Tcpcb is the TCP machine of one connection (struct tcpcb), RFC 9293 3.3.1 and 3.10.7. It is deterministic: no lock,
 // no clock, the same state and segment give the same verdict. Text is taken in order only; what lies beyond
 // a hole is refused and the peer sends it again. All fields are guarded by what guards the Inpcb.
+//
+// Numbers are compared modulo 2^32 with the nearest that matters, so windows must stay below 2^31 (RFC 7323 allows 2^30). For a number
+// exactly 2^31 away, which RFC 1982 leaves undefined, the choice is: text there is old, an ACK is of what was never sent, and a SYN is
+// new enough to reopen a TIME_WAIT.
 type Tcpcb struct {
 	state   State
 	needFin bool // the user closed, FIN goes out when sndBuf is empty
 	finSent bool
-	delAck  bool // every second segment of text is acknowledged at once (RFC 9293 3.8.6.3)
+	delAck  bool // every second segment of text is acknowledged at once (RFC 9293 3.8.6.3); ACKs for other reasons do not count
 	irs     uint32
 	rcvNxt  uint32
 	iss     uint32
@@ -158,7 +164,7 @@ func (tp *Tcpcb) fast(seg *Segment) verdict {
 	return verdict{out: GotData, reply: tp.deliver(uint32(seg.Len))}
 }
 
-// synSent is RFC 9293 3.10.7.3.
+// synSent is RFC 9293 3.10.7.3. Neither text nor FIN that come with the SYN are taken; the peer sends them again.
 func (tp *Tcpcb) synSent(seg *Segment) verdict {
 	ackOK := seg.is(ACK) && before(tp.iss, seg.Ack) && atOrBefore(seg.Ack, tp.sndNxt)
 	switch {
@@ -198,7 +204,7 @@ func (tp *Tcpcb) synchronized(seg *Segment) verdict {
 	}
 	text, fin, out := tp.trim(seg)
 	if tp.state == SynReceived && seg.Seq == tp.irs && seg.Flags&(SYN|ACK|RST) == SYN|ACK {
-		return tp.handshake(seg, 0, false, GotAck) // simultaneous open: their SYN again, and the ACK of ours
+		return tp.handshake(seg, 0, false, GotAck) // simultaneous open: their SYN again, and the ACK of ours; no text, no FIN
 	}
 	switch {
 	case seg.is(RST):
@@ -260,7 +266,8 @@ func (tp *Tcpcb) trim(seg *Segment) (text uint32, fin bool, out Outcome) {
 	return text, fin, GotAck
 }
 
-// staleFin is a retransmitted FIN in TIME-WAIT, which restarts 2MSL (RFC 9293 3.10.7.4, eighth check).
+// staleFin is a retransmitted FIN in TIME-WAIT, which restarts 2MSL (RFC 9293 3.10.7.4, eighth check): any that was received before,
+// whatever it acknowledges.
 func (tp *Tcpcb) staleFin(seg *Segment) bool { return tp.state == TimeWait && seg.is(FIN) }
 
 // reset is RFC 5961 3.2: only a RST at exactly rcv_nxt is obeyed, and one outside the window not even answered.
@@ -274,7 +281,8 @@ func (tp *Tcpcb) reset(seg *Segment) verdict {
 	return verdict{out: DropRst}
 }
 
-// ackAndText is RFC 9293 3.10.7.4 from the fifth check on: ACK, text, FIN.
+// ackAndText is RFC 9293 3.10.7.4 from the fifth check on: ACK, text, FIN. An ACK older than snd_una means nothing, but does not spoil
+// the text (RFC 5961 5 is optional, MAY-12).
 func (tp *Tcpcb) ackAndText(seg *Segment, text uint32, fin bool, out Outcome) verdict {
 	if before(tp.sndNxt, seg.Ack) {
 		return verdict{out: DropAck, reply: replyAck}
@@ -305,8 +313,12 @@ func (tp *Tcpcb) acknowledge(ack uint32) {
 	}
 }
 
-// updateWindow takes the peer's window from the newest segment only (RFC 9293 3.10.7.4, SND.WL1 and SND.WL2).
+// updateWindow takes the peer's window from the newest segment only (RFC 9293 3.10.7.4, SND.WL1 and SND.WL2), and never from one
+// whose ACK is older than snd_una.
 func (tp *Tcpcb) updateWindow(seg *Segment) {
+	if before(seg.Ack, tp.sndUna) {
+		return
+	}
 	if before(tp.sndWl1, seg.Seq) || tp.sndWl1 == seg.Seq && atOrBefore(tp.sndWl2, seg.Ack) {
 		tp.sndWnd, tp.sndWl1, tp.sndWl2 = seg.Win, seg.Seq, seg.Ack
 	}
@@ -348,7 +360,7 @@ func (tp *Tcpcb) deliver(n uint32) reply {
 	return replyAck
 }
 
-// fin takes the peer's FIN, the eighth check; v is the verdict so far.
+// fin takes the peer's FIN, the eighth check; v is the verdict so far, which a second FIN does not change.
 func (tp *Tcpcb) fin(v verdict) verdict {
 	switch tp.state {
 	case Established:
@@ -366,7 +378,7 @@ func (tp *Tcpcb) fin(v verdict) verdict {
 	return v
 }
 
-// send queues n bytes of the user's and puts on the wire what the window allows.
+// send queues n bytes of the user's and puts on the wire what the window allows, before the connection is open nothing.
 func (tp *Tcpcb) send(n int) error {
 	switch tp.state {
 	case SynSent, SynReceived, Established, CloseWait:
@@ -382,7 +394,7 @@ func (tp *Tcpcb) send(n int) error {
 	return nil
 }
 
-// usrClosed is tcp_usrclosed: the user will send no more. The connection may be over at once.
+// usrClosed is tcp_usrclosed: the user will send no more, and says so once. In SYN-SENT the connection is over at once.
 func (tp *Tcpcb) usrClosed() (gone bool, err error) {
 	switch tp.state {
 	case Closed, Listen, SynSent:
@@ -400,7 +412,7 @@ func (tp *Tcpcb) usrClosed() (gone bool, err error) {
 	return false, nil
 }
 
-// output sends what is buffered as far as the window allows, then the FIN (tcp_output without segments).
+// output sends what is buffered as far as the window allows, then the FIN, which needs no window (tcp_output without segments).
 func (tp *Tcpcb) output() {
 	if tp.state < Established {
 		return

@@ -1,6 +1,7 @@
 package pcbinfo
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -8,10 +9,9 @@ import (
 	"time"
 )
 
-// FuzzSegments plays what it reads from bytes on one machine and checks RFC 9293's invariants after every event.
+// FuzzSegments plays what it reads from bytes on one machine and checks RFC 9293's invariants after every event. Seeds are in
+// testdata/fuzz, named for what happens in them.
 func FuzzSegments(f *testing.F) {
-	f.Add([]byte("\x00handshake, data, the end"))
-	f.Add([]byte("\x81connects to somebody else"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if err := playBytes(data); err != nil {
 			t.Fatal(err)
@@ -39,17 +39,19 @@ const eventBytes = 6
 // playBytes reads events; when a connection is over, the next begins.
 func playBytes(data []byte) error {
 	var tp Tcpcb
+	var finTaken bool
 	for n := 0; len(data) >= eventBytes; n++ {
 		e := [eventBytes]byte(data)
 		data = data[eventBytes:]
 		if tp.state == Closed {
 			begin(&tp, &e)
+			finTaken = false
 			continue
 		}
 		old := tp
-		what, err := playEvent(&tp, &e)
+		what, err := playEvent(&tp, &e, &finTaken)
 		if err == nil && tp.state != Closed {
-			err = tp.invariants()
+			err = tp.invariants(finTaken)
 		}
 		if err != nil {
 			return fmt.Errorf("event %d: %s: %w\n\tfrom %+v\n\tto   %+v", n, what, err, old, tp)
@@ -69,7 +71,8 @@ func begin(tp *Tcpcb, e *[eventBytes]byte) {
 	}
 }
 
-func playEvent(tp *Tcpcb, e *[eventBytes]byte) (what string, err error) {
+// playEvent lets one event happen; finTaken is whether the peer's FIN has been received.
+func playEvent(tp *Tcpcb, e *[eventBytes]byte, finTaken *bool) (what string, err error) {
 	old := *tp
 	switch e[0] % 16 {
 	case 0:
@@ -86,8 +89,9 @@ func playEvent(tp *Tcpcb, e *[eventBytes]byte) (what string, err error) {
 	seg := eventSegment(tp, e)
 	v, err := doSegmentTwice(tp, &seg)
 	if err == nil {
-		err = checkVerdict(&old, tp, &seg, v)
+		err = errors.Join(checkVerdict(&old, tp, &seg, v), checkReceived(&old, tp, &seg, v, *finTaken), checkAcked(&old, tp, &seg))
 	}
+	*finTaken = *finTaken || v.out == GotFin
 	if v.act == remove || v.act == reopen {
 		*tp = Tcpcb{}
 	}
@@ -131,27 +135,84 @@ func moved(edges map[State][]State, from, to State) error {
 
 // checkVerdict compares what a segment did with what was said.
 func checkVerdict(old, tp *Tcpcb, seg *Segment, v verdict) error {
-	grew := tp.rcvd - old.rcvd
 	for _, c := range []struct {
 		bad  bool
 		what string
 	}{
 		{v.act == remove && v.out != GotRst && old.state != LastAck, "removed without RST or the end of LAST-ACK"},
+		{v.act == remove && v.out != GotRst && tp.sndUna != tp.sndNxt, "LAST-ACK ended without the ACK of our FIN"},
+		{v.out == GotRst && v.act != remove, "a RST was obeyed and the connection stays"},
+		{v.out == GotRst && old.state != SynSent && seg.Seq != old.rcvNxt, "a RST beside rcv_nxt was obeyed"},
+		{v.out == GotRst && old.state == SynSent && (!seg.is(ACK) || seg.Ack != old.sndNxt), "a RST that does not acknowledge the SYN was obeyed"},
 		{v.act == timeWait && tp.state != TimeWait, "2MSL outside of TIME-WAIT"},
 		{v.act == reopen && (old.state != TimeWait || *tp != *old), "reopened what was not in TIME-WAIT"},
 		{old.state != TimeWait && tp.state == TimeWait && v.act != timeWait, "TIME-WAIT without 2MSL"},
 		{seg.is(RST) && v.reply == replyRst, "RST answered by RST"},
-		{old.state != SynSent && before(tp.rcvNxt, old.rcvNxt), "rcv_nxt went back"},
-		{before(tp.sndUna, old.sndUna), "snd_una went back"},
-		{(v.out == GotData) != (grew > 0 && v.out != GotFin), "text without data, or data without text"},
 		{v.out == GotFin && tp.state == old.state, "FIN changed nothing"},
 		{unchanged(v.out) && *tp != *old, "a dropped segment changed the machine"},
 	} {
 		if c.bad {
-			return fmt.Errorf("%s", c.what)
+			return errors.New(c.what)
 		}
 	}
 	return moved(segmentEdges, old.state, tp.state)
+}
+
+// checkReceived holds what was delivered to the user against what the segment brought: text from rcv_nxt on, then FIN, each octet once
+// and in order, and nothing after the FIN.
+func checkReceived(old, tp *Tcpcb, seg *Segment, v verdict, finTaken bool) error {
+	if old.state == SynSent { // which takes neither
+		old = &Tcpcb{rcvNxt: tp.rcvNxt}
+	}
+	grew, moved := tp.rcvd-old.rcvd, tp.rcvNxt-old.rcvNxt
+	fin := uint32(0)
+	if v.out == GotFin {
+		fin = 1
+	}
+	end := seg.Seq + uint32(seg.Len)
+	for _, c := range []struct {
+		bad  bool
+		what string
+	}{
+		{uint64(moved) != grew+uint64(fin), "rcv_nxt did not move by the text delivered and the FIN taken"},
+		{moved > 0 && finTaken, "text or FIN taken after the peer's FIN"},
+		{moved > 0 && (!seg.is(ACK) || seg.Flags&(SYN|RST) != 0), "text or FIN taken from a SYN, from a RST, or without ACK"},
+		{moved > 0 && before(old.rcvNxt, seg.Seq), "text or FIN taken beyond a hole"},
+		{grew > 0 && end != old.rcvNxt+uint32(grew), "text delivered that the segment does not hold"},
+		{fin > 0 && (!seg.is(FIN) || end+1 != tp.rcvNxt), "a FIN taken that is not there"},
+		{(v.out == GotData) != (grew > 0 && fin == 0), "text without data, or data without text"},
+	} {
+		if c.bad {
+			return errors.New(c.what)
+		}
+	}
+	return nil
+}
+
+// checkAcked holds our side against the segment: it acknowledges what it says, if that was sent, and lets out what its window allows.
+func checkAcked(old, tp *Tcpcb, seg *Segment) error {
+	out := tp.sndNxt - old.sndNxt
+	if tp.finSent && !old.finSent {
+		out-- // FIN needs no window
+	}
+	for _, c := range []struct {
+		bad  bool
+		what string
+	}{
+		{before(tp.sndUna, old.sndUna), "snd_una went back"},
+		{tp.sndUna != old.sndUna && (!seg.is(ACK) || tp.sndUna != seg.Ack), "snd_una is not what the segment acknowledges"},
+		{tp.sndUna != old.sndUna && before(old.sndNxt, seg.Ack), "an ACK of what was not sent was taken"},
+		{int32(out) < 0, "snd_nxt went back"},
+		{out > 0 && tp.sndNxt-tp.sndUna > tp.sndWnd && !tp.finSent, "text was sent beyond the window"},
+		{tp.sent != old.sent || tp.needFin != old.needFin, "a segment sent or closed for the user"},
+		{tp.sndWnd != old.sndWnd && tp.sndWnd != seg.Win, "the window is not what the segment offers"},
+		{tp.sndWnd != old.sndWnd && old.state >= Established && before(seg.Ack, old.sndUna), "an old ACK changed the window"},
+	} {
+		if c.bad {
+			return errors.New(c.what)
+		}
+	}
+	return nil
 }
 
 // unchanged reports whether a segment with this outcome must leave no trace.
@@ -160,24 +221,25 @@ func unchanged(out Outcome) bool {
 }
 
 // invariants are what is true between events.
-func (tp *Tcpcb) invariants() error {
-	fin := uint32(0)
-	if tp.finSent {
-		fin = 1
-	}
+func (tp *Tcpcb) invariants(finTaken bool) error {
+	one := map[bool]uint32{true: 1}
+	afterFin := tp.state == CloseWait || tp.state == Closing || tp.state == LastAck || tp.state == TimeWait
 	open := tp.state >= Established
 	for _, c := range []struct {
 		ok   bool
 		what string
 	}{
 		{atOrBefore(tp.iss, tp.sndUna) && atOrBefore(tp.sndUna, tp.sndNxt), "iss ≤ snd_una ≤ snd_nxt"},
-		{tp.sndNxt-tp.iss-1-fin+tp.sndBuf == uint32(tp.sent), "bytes sent = on the wire + buffered"},
-		{tp.state == SynSent || uint32(tp.rcvd) <= tp.rcvNxt-tp.irs-1, "bytes delivered ≤ received"},
-		{tp.state != Established || uint32(tp.rcvd) == tp.rcvNxt-tp.irs-1, "in ESTABLISHED all bytes received are delivered"},
+		{tp.sndNxt-tp.iss-1-one[tp.finSent]+tp.sndBuf == uint32(tp.sent), "bytes sent = acked + in flight + buffered"},
+		{tp.state == SynSent || tp.irs+1+uint32(tp.rcvd)+one[finTaken] == tp.rcvNxt, "rcv_nxt = SYN + bytes delivered + FIN"},
+		{afterFin == finTaken, "the peer's FIN was taken in CLOSE-WAIT, CLOSING, LAST-ACK and TIME-WAIT only"},
+		{open || tp.sndNxt == tp.iss+1 && tp.sndUna == tp.iss, "until the handshake is over nothing but the SYN is out"},
 		{!open || tp.sndBuf == 0 || tp.sndNxt-tp.sndUna >= tp.sndWnd, "bytes are kept back by a full window only"},
 		{!tp.finSent || tp.needFin && tp.sndBuf == 0, "FIN goes out when the user has closed and all bytes are out"},
 		{!open || !tp.needFin || tp.sndBuf > 0 || tp.finSent, "FIN goes out as soon as it can"},
 		{tp.needFin == (tp.state >= FinWait1) || !open, "the user has closed in FIN-WAIT-1 to TIME-WAIT only"},
+		{!open || tp.sndUna != tp.iss, "the SYN is acknowledged from ESTABLISHED on"},
+		{tp.state >= FinWait2 || !tp.finSent || tp.sndUna != tp.sndNxt, "an acknowledged FIN leads to FIN-WAIT-2 or TIME-WAIT, or ends LAST-ACK"},
 		{tp.state < FinWait2 || tp.finSent && tp.sndUna == tp.sndNxt, "in FIN-WAIT-2 and TIME-WAIT our FIN is acknowledged"},
 	} {
 		if !c.ok {

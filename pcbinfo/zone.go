@@ -2,10 +2,11 @@ package pcbinfo
 
 import (
 	"fmt"
-	"sync"
 
+	"pcbbench/locks"
 	"pcbbench/locks/oracle"
 	"pcbbench/locks/smr"
+	"pcbbench/locks/witness"
 )
 
 const (
@@ -40,7 +41,7 @@ type zone struct {
 	dom  smr.Domain // when freed blocks may be reused; nil: at once
 	cpus []zoneCPU
 
-	mu    sync.Mutex
+	mu    locks.Mtx
 	depot []magazine // full magazines; capacity for all there are, so that a push never allocates
 	made  int        // inpcbs carved so far
 
@@ -67,6 +68,7 @@ type retired struct {
 func (z *zone) init(cpus int, dom smr.Domain) {
 	z.cpus = make([]zoneCPU, cpus)
 	z.dom = dom
+	witness.Name(&z.mu, "zone.mu")
 }
 
 // recycles reports whether blocks are reused; else the garbage collector has them.
@@ -78,6 +80,7 @@ func (z *zone) alloc(cpu int) *Inpcb {
 	zc.allocs++
 	if !z.recycles() {
 		inp := new(Inpcb)
+		witness.Name(&inp.lock, "inpcb")
 		inp.refs.Store(1)
 		return inp
 	}
@@ -98,8 +101,8 @@ func (z *zone) refill(zc *zoneCPU) {
 	if zc.loaded.n > 0 {
 		return
 	}
-	z.mu.Lock()
-	defer z.mu.Unlock()
+	z.mu.Lock(nil)
+	defer z.mu.Unlock(nil)
 	if n := len(z.depot); n > 0 {
 		zc.loaded = z.depot[n-1]
 		z.depot = z.depot[:n-1]
@@ -108,6 +111,7 @@ func (z *zone) refill(zc *zoneCPU) {
 	slab := make([]Inpcb, magSize)
 	for i := range slab {
 		slab[i].poison()
+		witness.Name(&slab[i].lock, "inpcb")
 		zc.loaded.push(&slab[i])
 	}
 	z.made += magSize
@@ -135,9 +139,9 @@ func (z *zone) put(zc *zoneCPU, inp *Inpcb) {
 	inp.poison()
 	if zc.loaded.n == magSize {
 		if zc.prev.n == magSize {
-			z.mu.Lock()
+			z.mu.Lock(nil)
 			z.depot = append(z.depot, zc.prev)
-			z.mu.Unlock()
+			z.mu.Unlock(nil)
 			zc.prev = magazine{}
 		}
 		zc.loaded, zc.prev = zc.prev, zc.loaded
@@ -250,5 +254,6 @@ func (inp *Inpcb) unpoison() {
 	}
 	inp.inc, inp.tp, inp.flags = ConnInfo{}, Tcpcb{}, 0
 	inp.gen++
+	witness.Rank(&inp.lock, 0)
 	inp.refs.Store(1)
 }

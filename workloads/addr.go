@@ -32,11 +32,11 @@ func peerAddr(i int, v6 bool) pcbinfo.Addr {
 
 // connInfo is the i-th of all four-tuples towards our listeners: neighbours differ in listener, then peer, then port.
 func (p *Params) connInfo(i int) pcbinfo.ConnInfo {
+	v6 := p.isV6(i)
 	listener := i % p.Listeners
 	i /= p.Listeners
 	peer := i % p.Peers
 	port := i / p.Peers
-	v6 := p.isV6(i)
 	return pcbinfo.ConnInfo{Faddr: peerAddr(peer, v6), Laddr: localAddr(v6), Fport: uint16(firstPeerPort + port), Lport: uint16(firstListenPort + listener)}
 }
 

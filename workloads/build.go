@@ -136,7 +136,7 @@ type cutter struct {
 
 func (k *cutter) chunk(c *chunk, segOf []*pcbinfo.Segment) {
 	phase := int(c.at) % k.b.lap * k.phases / k.b.lap
-	if phase != k.phase || c.flow.asked == k.batch() {
+	if phase != k.phase || c.flow.first.asked == k.batch() {
 		k.flush()
 	}
 	k.phase = phase
@@ -161,7 +161,7 @@ func (k *cutter) chunk(c *chunk, segOf []*pcbinfo.Segment) {
 			op.inc = &segOf[c.lastStep-1].Inc
 		}
 		r.ops = append(r.ops, op)
-		c.flow.asked = k.batch()
+		c.flow.first.asked = k.batch()
 	}
 }
 

@@ -132,6 +132,9 @@ func (w *Workload) laps(f *flow, ds []*Driver) uint64 {
 // check compares one connection after laps laps.
 func (f *flow) check(x *pcbinfo.Xinpcb, found bool, laps uint64) error {
 	rcv, snd := f.rcv+uint32(laps)*f.seqStep, f.snd+uint32(laps)*f.ackStep
+	if f.outbound { // relative to the number that the stack chose
+		snd += x.Iss
+	}
 	switch {
 	case f.state == pcbinfo.Closed && !found:
 		return nil
@@ -143,9 +146,9 @@ func (f *flow) check(x *pcbinfo.Xinpcb, found bool, laps uint64) error {
 		return fmt.Errorf("%v is in %v, should be in %v", f.inc, x.State, f.state)
 	case x.State == pcbinfo.SynSent:
 		return nil // no number of the peer's yet
-	case !f.outbound && x.RcvNxt != rcv:
+	case x.RcvNxt != rcv:
 		return fmt.Errorf("%v: rcv_nxt is %d, should be %d: off by %d", f.inc, x.RcvNxt, rcv, int32(x.RcvNxt-rcv))
-	case !f.outbound && f.snd != 0 && x.SndNxt != snd:
+	case f.snd != 0 && x.SndNxt != snd:
 		return fmt.Errorf("%v: snd_nxt is %d, should be %d: off by %d", f.inc, x.SndNxt, snd, int32(x.SndNxt-snd))
 	}
 	return nil

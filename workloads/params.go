@@ -56,7 +56,7 @@ func (p Params) Uncommon() (keys []string) {
 	note("skew", p.Skew, 0.0)
 	note("listeners", p.Listeners, plain.Listeners)
 	note("peers", p.Peers, plain.Peers)
-	note("v6", p.V6, plain.V6)
+	note("v6", max(0, p.V6), plain.V6)
 	note("payload", p.Payload, plain.Payload)
 	note("walkers", p.Walkers, mix.Walkers)
 	if mix.Traced {
@@ -87,7 +87,7 @@ func (p Params) withDefaults() (Params, Mix, error) {
 	case p.V6 == 0:
 		p.V6 = 0.25
 	case p.V6 < 0:
-		p.V6 = 0
+		p.V6 = -1 // and not 0, which means the default when the result is checked again
 	}
 	if p.Affinity == "" {
 		p.Affinity = RSS

@@ -66,11 +66,11 @@ func writePcap(b *builder) error {
 	b.replay = true
 	slots, n := t.slots()
 	b.lap = 2 * n
-	seen := map[pcbinfo.ConnInfo]bool{}
+	first := map[pcbinfo.ConnInfo]*flow{}
 	for i := range t.flows {
 		inc := connInfoOf(&t.flows[i])
-		b.replayFlow(&t.flows[i], inc, slots[i], !seen[inc])
-		seen[inc] = true
+		f := b.replayFlow(&t.flows[i], inc, slots[i], first[inc])
+		first[inc] = f.first
 		if !slices.Contains(b.ports, inc.Lport) {
 			b.ports = append(b.ports, inc.Lport)
 		}
@@ -102,10 +102,10 @@ func connInfoOf(f *pcap.Flow) pcbinfo.ConnInfo {
 	return inc
 }
 
-// replayFlow writes a captured connection's script; first is the first of its four-tuple.
-func (b *builder) replayFlow(cf *pcap.Flow, inc pcbinfo.ConnInfo, slots []int, first bool) {
+// replayFlow writes a captured connection's script; first is the first one of its four-tuple, nil if that is this one.
+func (b *builder) replayFlow(cf *pcap.Flow, inc pcbinfo.ConnInfo, slots []int, first *flow) *flow {
 	p := b.passive(inc, false)
-	if first {
+	if first == nil {
 		p.seek(2 * slots[0])
 		p.request(opAbort, 0)
 	}
@@ -124,9 +124,13 @@ func (b *builder) replayFlow(cf *pcap.Flow, inc pcbinfo.ConnInfo, slots []int, f
 		}
 	}
 	f := p.f
+	if first != nil {
+		f.first = first
+	}
 	f.lastChunk = len(b.chunks)
-	f.replaced, f.fixed = cf.Replaced, cf.Replaced || !first
+	f.replaced, f.fixed = cf.Replaced, cf.Replaced || first != nil
 	f.state, f.rcv = finalState(cf)
+	return f
 }
 
 // captured writes a captured segment; one that stands for several is cut to what IP carries.

@@ -39,7 +39,7 @@ type patch struct {
 }
 
 // A chunk is a piece of a script that one worker handles in one go: segments, then requests. The next chunk of the same connection is
-// never in the same batch as requests of this one. Ends of ranges are exclusive.
+// never in the same batch as requests of this one, nor is one of the same four-tuple. Ends of ranges are exclusive.
 type chunk struct {
 	flow                *flow
 	at                  int32 // slot of the lap; a slot from lap on lies in the next lap
@@ -61,7 +61,8 @@ type flow struct {
 	startAck   uint32
 	seqStep    uint32 // what a lap adds to the peer's numbers and to ours
 	ackStep    uint32
-	asked      batchName // the last batch with a request of ours, while batches are cut
+	first      *flow     // of the same four-tuple: itself, but in a capture that opens one again
+	asked      batchName // first's: the last batch with a request of ours, while batches are cut
 	firstChunk int       // of the builder's, in script order
 	lastChunk  int       // exclusive
 	// What Check expects at the end of a lap, when TIME-WAITs have expired; state Closed: not in the table.
@@ -106,6 +107,7 @@ func (b *builder) active(inc pcbinfo.ConnInfo, worker int) *peer {
 func (b *builder) peer(f flow) *peer {
 	f.firstChunk = len(b.chunks)
 	f.startSeq = b.rng.Uint32()
+	f.first = &f
 	b.flows = append(b.flows, &f)
 	return &peer{b: b, f: &f, seq: f.startSeq, fresh: true}
 }

@@ -14,13 +14,14 @@ const tpcaRTT = 256
 
 func writeTPCA(b *builder) error {
 	n := b.lapOf(2*b.p.Conns, 2*rpcPerConn*b.p.Conns) * b.p.Conns
+	rtt := min(tpcaRTT, b.p.Conns/4) // an eighth of a user's mean time between transactions, where few users take turns soon
 	for i, times := range b.draw(n, b.p.Conns) {
 		p := b.passive(b.p.connInfo(i), true)
 		for _, at := range times {
 			p.seek(int(at))
 			p.data(b.p.Payload)
 			p.send(b.p.Payload)
-			p.seek(min(p.at+tpcaRTT, b.lap-1))
+			p.seek(min(p.at+rtt, b.lap-1))
 			p.acknowledge()
 		}
 		p.done()

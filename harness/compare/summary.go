@@ -2,8 +2,10 @@
 package compare
 
 import (
+	"bufio"
 	"cmp"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -246,4 +248,25 @@ func median(v []float64) float64 {
 		return v[n/2]
 	}
 	return (v[n/2-1] + v[n/2]) / 2
+}
+
+// Torture is what a results file says of the torture of the code that made it: of each of its runs, as files may be joined. A file that does not
+// say is an answer too.
+func Torture(path string) (said []string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		if val, ok := strings.CutPrefix(s.Text(), "torture: "); ok && !slices.Contains(said, val) {
+			said = append(said, val)
+		}
+	}
+	if len(said) == 0 {
+		said = []string{"not run"}
+	}
+	return said, s.Err()
 }

@@ -1,184 +1,147 @@
-// Package locktest checks and measures locks: one driver for each, for every kind in locks.Kinds, for wrappers
-// such as profilers, and for the busted locks that show that the check finds faults.
+// Package locktest tortures and measures locks: one driver for each, for every kind in locks.Kinds and for the busted locks that
+// show that the torture finds faults.
 package locktest
 
 import (
-	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
-	"sync"
-	"sync/atomic"
+	"time"
 
 	"pcbbench/locks"
+	"pcbbench/locks/crew"
+	"pcbbench/locks/oracle"
 )
 
-// Config sets the size of a check.
+// Config sets the size of a torture.
 type Config struct {
-	Workers int    // goroutines that use the lock at a time
-	Rounds  int    // sections of each
-	Seed    uint64 // of all choices but the scheduler's
+	Workers  int              // goroutines that use the lock at a time, ≥ 1; a lock that spins gets no more than CPUs
+	Rounds   int              // sections of each
+	Seed     uint64           // of all choices but the scheduler's
+	Beat     func(worker int) // if not nil, called once a section
+	Patience time.Duration    // for what must come, see crew.Crew; 0 means its default
 }
 
-// guarded is what the lock protects: ordinary fields, so that the race detector checks the lock's memory
-// ordering on the way. Outside of exclusive sections a == b, and 10 steps from any value they are 10 apart
-// from the value before.
-type guarded struct {
-	a, b   uint64
-	writes uint64 // exclusive sections so far
-}
-
-// A worker is one goroutine of a check.
-type worker struct {
-	l      locks.RWLock
-	n      *locks.Node
-	g      *guarded
-	rng    *rand.Rand
-	writes uint64 // of g.writes, ours
-}
-
-// Validate lets workers take the lock in all ways at random and returns an error for the first section that was
-// not alone, the first reader that saw a value change, or an exclusive section that got lost. It does not
-// look at fairness, and cannot return from a lock that loses a wake-up.
-func Validate(l locks.RWLock, c Config) error {
-	var g guarded
-	var failed atomic.Bool // ends the check early
-	var wg sync.WaitGroup
-	workers := make([]worker, c.Workers)
-	errs := make([]error, c.Workers)
-	for i := range workers {
-		w := &workers[i]
-		*w = worker{l: l, n: new(locks.Node), g: &g, rng: rand.New(rand.NewPCG(c.Seed, uint64(i)))}
-		wg.Go(func() {
-			for round := 0; round < c.Rounds && !failed.Load(); round++ {
-				if err := w.section(); err != nil {
-					errs[i] = fmt.Errorf("worker %d, round %d, seed %d: %w", i, round, c.Seed, err)
-					failed.Store(true)
-				}
+// Torture makes locks by spec and holds them to what package locks says of them, and returns the first promise found broken. It
+// cannot return from a lock that loses a wake-up among many workers: then nobody beats any more.
+func Torture(spec locks.Spec, c Config) error {
+	if spec.Policy() == locks.Spin {
+		c.Workers = min(c.Workers, runtime.GOMAXPROCS(0))
+	}
+	err := oracle.Guard(func() error {
+		p := promised(spec.Kind().Name)
+		for _, check := range []func() error{
+			func() error { return named(spec, p) },
+			func() error { return Layout(spec) },
+			Delays,
+			func() error { return misuse(spec) },
+			func() error {
+				return torture(func() locks.RWLock { return made(spec, c.Workers) }, p, spec.Policy() == locks.Spin, c)
+			},
+		} {
+			if err := check(); err != nil {
+				return err
 			}
-		})
+		}
+		return nil
+	})
+	if err != nil {
+		err = oracle.Violated(oracle.Of(err), "lock %v, seed %d: %w", spec, c.Seed, err)
 	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	var writes uint64
-	for i := range workers {
-		writes += workers[i].writes
-	}
-	if g.writes != writes || g.a != g.b {
-		return fmt.Errorf("seed %d: %d exclusive sections left %d writes, a %d and b %d", c.Seed, writes, g.writes, g.a, g.b)
-	}
-	return nil
-}
-
-// section passes through one section of a random sort. Half of them are exclusive, and half of them taken
-// by trying.
-func (w *worker) section() error {
-	defer w.maybeYield()
-	try := w.rng.IntN(2) == 0
-	if w.rng.IntN(2) == 0 {
-		w.lock(try)
-		return w.exclusive()
-	}
-	w.rlock(try)
-	return w.shared()
-}
-
-func (w *worker) lock(try bool) {
-	if !try {
-		w.l.Lock(w.n)
-		return
-	}
-	for !w.l.TryLock(w.n) {
-		runtime.Gosched()
-	}
-}
-
-func (w *worker) rlock(try bool) {
-	if !try {
-		w.l.RLock(w.n)
-		return
-	}
-	for !w.l.TryRLock(w.n) {
-		runtime.Gosched()
-	}
-}
-
-// exclusive is called with the lock held exclusively and lets go of it.
-func (w *worker) exclusive() error {
-	err := w.write()
-	if w.rng.IntN(4) != 0 {
-		w.l.Unlock(w.n)
-		return err
-	}
-	// If another writer came between, it left another value of writes.
-	writes := w.g.writes
-	w.l.Downgrade(w.n)
-	w.maybeYield()
-	if w.g.writes != writes {
-		err = errors.Join(err, errors.New("a writer got between exclusive hold and downgrade"))
-	}
-	err = errors.Join(err, w.read())
-	w.l.RUnlock(w.n)
 	return err
 }
 
-// shared is called with the lock held shared and lets go of it.
-func (w *worker) shared() error {
-	err := w.read()
-	if w.rng.IntN(2) == 0 {
-		writes := w.g.writes
-		w.maybeYield()
-		upgraded := w.l.TryUpgrade(w.n)
-		if w.g.writes != writes {
-			err = errors.Join(err, fmt.Errorf("a writer got between shared hold and upgrade (%v)", upgraded))
-		}
-		if upgraded {
-			return errors.Join(err, w.exclusive())
-		}
-		err = errors.Join(err, w.read()) // still shared
+// made makes a lock. A refusal breaks a promise, as nobody asks for more workers than fit.
+func made(spec locks.Spec, workers int) locks.RWLock {
+	l, err := spec.NewRW(workers)
+	if err != nil {
+		panic(oracle.Violated(oracle.Answer, "%w", err))
 	}
-	w.l.RUnlock(w.n)
-	return err
+	return l
 }
 
-// write changes what the lock guards and changes it back.
-func (w *worker) write() error {
-	g := w.g
-	a, b, writes := g.a, g.b, g.writes
-	for range 10 {
-		g.a++
-		w.maybeYield()
-		g.b++
+// named: a spec is what its text says, and tells what it promises; one that only spins is refused to more workers than can run.
+func named(spec locks.Spec, p promise) error {
+	if again, err := locks.ParseSpec(spec.String()); err != nil || again != spec {
+		return oracle.Violated(oracle.Answer, "%v is read as %v (%v)", spec, again, err)
 	}
-	if g.a != a+10 || g.b != b+10 || g.writes != writes {
-		return fmt.Errorf("exclusive section was not alone: a %d → %d, b %d → %d, writes %d → %d",
-			a, g.a, b, g.b, writes, g.writes)
+	if k := spec.Kind(); k.Shared != p.shared || k.Fairness == fifo != p.fifo {
+		return oracle.Violated(oracle.Answer, "shared %v, fairness %q; promised is %+v", k.Shared, k.Fairness, p)
 	}
-	for range 10 {
-		g.a--
-		g.b--
-	}
-	g.writes++
-	w.writes++
-	return nil
-}
-
-// read looks twice at what the lock guards.
-func (w *worker) read() error {
-	g := w.g
-	a, b, writes := g.a, g.b, g.writes
-	w.maybeYield()
-	if a != b || g.a != a || g.b != b || g.writes != writes {
-		return fmt.Errorf("reader saw a %d → %d, b %d → %d, writes %d → %d", a, g.a, b, g.b, writes, g.writes)
+	_, err := spec.New(math.MaxInt32)
+	if (err != nil) != (spec.Policy() == locks.Spin) {
+		return oracle.Violated(oracle.Answer, "for 2^31-1 workers: %v", err)
 	}
 	return nil
 }
 
-// maybeYield stretches a section now and then, so that sections meet also on one CPU.
-func (w *worker) maybeYield() {
-	if w.rng.IntN(32) == 0 {
-		runtime.Gosched()
+// A stage is two locks of one kind, with what each guards, and the workers that use them.
+type stage struct {
+	rooms [2]room
+	p     promise
+	c     Config
+	spins bool // workers in excess of CPUs would ruin it
+	rng   *rand.Rand
+	clean [2][]byte // the memory of the locks when new
+}
+
+// torture runs all that needs nothing of the lock but its methods. The order is from the deterministic to the crowded and back:
+// what must hold of a new lock must hold of a used one at rest.
+func torture(make func() locks.RWLock, p promise, spins bool, c Config) error {
+	s := &stage{p: p, c: c, spins: spins, rng: rand.New(rand.NewPCG(c.Seed, math.MaxUint64))}
+	for i := range s.rooms {
+		s.rooms[i].l = make()
+		s.clean[i] = append(s.clean[i], memory(s.rooms[i].l)...)
 	}
+	// Before the acts on tickets, the numbers are near their end: 2^32 is followed by 0.
+	const untilWrap = 20
+	acts := []func() error{s.still, s.together, s.writerFirst, s.admitted, s.barges, s.inOrder, s.million, s.crowds, s.duel, s.still,
+		func() error { return s.mix(never) }, s.still, func() error { return s.mix(rarely) }, s.still}
+	acts = append(acts, func() error { s.skipTo(-untilWrap); return s.mix(always) }, s.still,
+		func() error { s.skipTo(-untilWrap / 4); return s.inOrder() }, s.crowds, s.still)
+	for _, act := range acts {
+		if err := act(); err != nil {
+			return err
+		}
+		if err := s.atRest(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// crew is one for an act of this stage.
+func (s *stage) crew() *crew.Crew { return &crew.Crew{Patience: s.c.Patience} }
+
+// few is how many may wait at a time while another one holds the lock, up to n. For a lock that spins there may be none.
+func (s *stage) few(n int) int {
+	if s.spins {
+		return min(n, s.c.Workers-1)
+	}
+	return max(2, min(n, s.c.Workers))
+}
+
+// l is the lock of the acts that need one only.
+func (s *stage) l() locks.RWLock { return s.rooms[0].l }
+
+// nodes are n new ones.
+func nodes(n int) []*locks.Node {
+	all := make([]*locks.Node, n)
+	for i := range all {
+		all[i] = new(locks.Node)
+	}
+	return all
+}
+
+// must panics if the answer of one call is not what it must be: a lock that is granted and must not be breaks exclusion.
+func must(want, got bool, format string, args ...any) {
+	if got == want {
+		return
+	}
+	name := oracle.Answer
+	if got {
+		name = oracle.Exclusion
+	}
+	panic(oracle.Violated(name, "%s: %v, want %v", fmt.Sprintf(format, args...), got, want))
 }

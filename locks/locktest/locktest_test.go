@@ -1,82 +1,73 @@
 //go:build !race
 
-// The race detector would end these tests before Validate does: they are about locks that let workers race.
+// The race detector would end these tests before the torture does: they are about locks that let workers race.
 
-package locktest_test
+package locktest
 
 import (
-	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"pcbbench/locks"
-	"pcbbench/locks/locktest"
+	"pcbbench/locks/oracle"
 )
 
-// null does nothing.
-type null struct{}
-
-func (null) Lock(*locks.Node)            {}
-func (null) TryLock(*locks.Node) bool    { return true }
-func (null) Unlock(*locks.Node)          {}
-func (null) RLock(*locks.Node)           {}
-func (null) TryRLock(*locks.Node) bool   { return true }
-func (null) RUnlock(*locks.Node)         {}
-func (null) TryUpgrade(*locks.Node) bool { return true }
-func (null) Downgrade(*locks.Node)       {}
-
-// The others are an RW with one fault each.
-
-// reads lets readers in always.
-type reads struct{ locks.RW }
-
-func (l *reads) RLock(*locks.Node)         {}
-func (l *reads) TryRLock(*locks.Node) bool { return true }
-func (l *reads) RUnlock(*locks.Node)       {}
-
-func (l *reads) TryUpgrade(*locks.Node) bool { return false }
-func (l *reads) Downgrade(n *locks.Node)     { l.Unlock(n) }
-
-// upgrades always succeeds in upgrading, by letting go in between.
-type upgrades struct{ locks.RW }
-
-func (l *upgrades) TryUpgrade(n *locks.Node) bool {
-	l.RUnlock(n)
-	l.Lock(n)
-	return true
+// watched is torture under a watchdog: workers of which none beats for a while have stopped.
+func watched(make func() locks.RWLock, p promise, c Config) error {
+	var beats atomic.Uint64
+	c.Beat = func(int) { beats.Add(1) }
+	done := newDone(func() error { return torture(make, p, false, c) })
+	for last := uint64(0); ; {
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(1500 * time.Millisecond):
+		}
+		now := beats.Load()
+		if now == last {
+			return oracle.Violated(oracle.Progress, "no worker has beaten for a while")
+		}
+		last = now
+	}
 }
 
-// downgrades lets go in between.
-type downgrades struct{ locks.RW }
-
-func (l *downgrades) Downgrade(n *locks.Node) {
-	l.Unlock(n)
-	runtime.Gosched()
-	l.RLock(n)
+func newDone(f func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- oracle.Guard(f) }()
+	return done
 }
 
-func TestValidateFindsBustedLocks(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		make func() locks.RWLock
-		want string
-	}{
-		{"null", func() locks.RWLock { return null{} }, "not alone"},
-		{"reads", func() locks.RWLock { return new(reads) }, "reader saw"},
-		{"upgrades", func() locks.RWLock { return new(upgrades) }, "between shared hold and upgrade"},
-		{"downgrades", func() locks.RWLock { return new(downgrades) }, "between exclusive hold and downgrade"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
+// TestTortureFindsBusted: a torture that is silent on these says nothing by its silence on the others.
+func TestTortureFindsBusted(t *testing.T) {
+	for _, b := range busted {
+		t.Run(b.name, func(t *testing.T) {
 			seed := uint64(time.Now().UnixNano())
-			for range 100 {
-				err := locktest.Validate(c.make(), locktest.Config{Workers: 4, Rounds: 1000, Seed: seed})
-				if err != nil && strings.Contains(err.Error(), c.want) {
+			c := Config{Workers: 4, Rounds: 300, Patience: 100 * time.Millisecond}
+			for range 20 {
+				c.Seed = seed
+				if err := watched(b.make, b.promise, c); err != nil {
+					if got := oracle.Of(err); !strings.Contains(b.want, got) {
+						t.Errorf("found by %s, want %s: %v", got, b.want, err)
+					}
 					return
 				}
 				seed++
 			}
-			t.Errorf("not found in 100 runs, the last with seed %d", seed-1)
+			t.Errorf("not found in 20 runs, the last with seed %d", seed-1)
 		})
+	}
+}
+
+// TestPromises: each kind is in the list, and nothing else.
+func TestPromises(t *testing.T) {
+	for _, k := range locks.Kinds {
+		if _, ok := promises[k.Name]; !ok {
+			t.Errorf("%s promises nothing", k.Name)
+		}
+	}
+	if len(promises) != len(locks.Kinds) {
+		t.Errorf("%d promises for %d kinds", len(promises), len(locks.Kinds))
 	}
 }

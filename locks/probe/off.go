@@ -1,4 +1,4 @@
-//go:build !torture
+//go:build !torture && !sim
 
 package probe
 
@@ -17,11 +17,11 @@ func RMW[T any](p *T) {}
 // Pause marks one turn of a busy wait.
 func Pause() {}
 
-// Park marks a wait for the semaphore *p, which may sleep.
-func Park[T any](p *T) {}
+// Park marks a wait for the semaphore *sema, which may sleep. It returns false: the caller has to wait.
+func Park(sema *uint32) (done bool) { return false }
 
-// Unpark marks a post of the semaphore *p.
-func Unpark[T any](p *T) {}
+// Unpark marks a post of the semaphore *sema. It returns false: the caller has to post.
+func Unpark(sema *uint32) (done bool) { return false }
 
 // Work marks local computation of that many units of locks.Delay.
 func Work(units uint32) {}

@@ -8,6 +8,9 @@
 //   - off (no tag): nothing. The calls are inlined away; TestOffCostsNothing compares machine code.
 //   - torture: seeded random yields, delays and rare sleeps, with a count a site, so that a test meets
 //     in seconds the interleavings that a quiet machine shows once a day.
+//   - sim: the workers of a Simulate run one at a time, and at each point it is chosen who goes on. Since Go's
+//     atomics are sequentially consistent, this loses nothing but what plain accesses, which the race
+//     detector checks, could do between two points. Elsewhere points do nothing.
 //
 // The functions are generic so that callers pass &l.state of any type without unsafe, and so that an
 // empty body leaves no conversion behind.

@@ -57,15 +57,21 @@ func RMW[T any](p *T) { point() }
 //go:noinline
 func Pause() { point() }
 
-// Park marks a wait for the semaphore *p, which may sleep.
+// Park marks a wait for the semaphore *sema, which may sleep. It returns false: the caller has to wait.
 //
 //go:noinline
-func Park[T any](p *T) { point() }
+func Park(sema *uint32) (done bool) {
+	point()
+	return false
+}
 
-// Unpark marks a post of the semaphore *p.
+// Unpark marks a post of the semaphore *sema. It returns false: the caller has to post.
 //
 //go:noinline
-func Unpark[T any](p *T) { point() }
+func Unpark(sema *uint32) (done bool) {
+	point()
+	return false
+}
 
 // Work marks local computation of that many units of locks.Delay.
 //

@@ -66,6 +66,12 @@ var Kinds = []Kind{
 		New:    newGUS,
 	},
 	{
+		Name:   "epoch",
+		Doc:    "readers announce the epoch, which moves on when all have; memory is free two epochs later",
+		Source: "Fraser 2004, section 5.2.3; FreeBSD 12's epoch(9), sys/kern/subr_epoch.c, Matthew Macy 2018",
+		New:    newEpoch,
+	},
+	{
 		Name:   "gc",
 		Doc:    "Go's garbage collector is the grace period; memory is never reused by hand",
 		Source: "Go",
@@ -78,7 +84,7 @@ func New(kind string, cpus int) (Domain, error) {
 	var names []string
 	for _, k := range Kinds {
 		if k.Name == kind {
-			return k.New(cpus), nil
+			return watch(k.New(cpus)), nil
 		}
 		names = append(names, k.Name)
 	}

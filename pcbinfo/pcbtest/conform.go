@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 
+	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
 )
 
@@ -13,31 +15,37 @@ import (
 const tableEvery = 32
 
 // Conform plays one random history on sp and on a Reference, each operation on a handle drawn at random, one after another. The
-// error tells the first answer that differs, and what led to it.
+// error, an oracle.Answer, tells the first answer that differs, and what led to it.
+//
+// On unsync it is the check of the TCP machine: a million operations a second.
 func Conform(sp pcbinfo.Spec, c Config) error {
 	in, ref, err := c.open(sp)
 	if err != nil {
 		return err
 	}
 	h := &history{rng: rand.New(rand.NewPCG(c.Seed, 0)), names: newNames(0, sharedPort, ownPort, firstPort), at: ref.position}
+	if err := checkKeys(h.names.conns()); err != nil {
+		return oracle.Violated(oracle.Answer, "%v: %w", sp, err)
+	}
 	var l log
 	for step := range c.Steps {
+		c.beat(0)
 		o, cpu := h.next(), h.rng.IntN(c.Table.CPUs)
 		if o.kind == opTick {
 			cpu = 0 // the clock is one CPU's
 		}
-		if err = play(o, in.CPU(cpu), ref.cpus[cpu], &l); err == nil && step%tableEvery == 0 {
+		if err = play(o, in.CPU(cpu), ref.cpus[cpu], &l); err == nil && (step%tableEvery == 0 || step == c.Steps-1) {
 			err = sameTable(in, ref)
 		}
 		if err != nil {
-			return fmt.Errorf("%v: seed %d, step %d: %w\n%v", sp, c.Seed, step, err, &l)
+			return oracle.Violated(oracle.Answer, "%v: seed %d, step %d: %w\n%v", sp, c.Seed, step, err, &l)
 		}
 	}
-	return in.Close()
+	return c.end(sp, in)
 }
 
 // ConformParallel lets workers play at once, each a history of its own on connections of its own, of which some share a listener.
-// Whatever the schedule, every answer must be the Reference's.
+// Whatever the schedule, every answer must be the Reference's; the error is as Conform's.
 func ConformParallel(sp pcbinfo.Spec, c Config) error {
 	const rounds = 4
 	in, ref, err := c.open(sp)
@@ -46,29 +54,59 @@ func ConformParallel(sp pcbinfo.Spec, c Config) error {
 	}
 	shared := &op{kind: opListen, inc: pcbinfo.ConnInfo{Lport: sharedPort}}
 	if err := play(shared, in.CPU(0), ref.cpus[0], new(log)); err != nil {
-		return err
+		return oracle.Violated(oracle.Answer, "%v: seed %d: %w", sp, c.Seed, err)
 	}
 	hs := make([]*history, c.Table.CPUs)
 	for i := range hs {
 		hs[i] = &history{rng: rand.New(rand.NewPCG(c.Seed, uint64(i))), names: newNames(i), at: ref.position, tick: -1}
 	}
 	for round := range rounds {
-		err := parallel(len(hs), func(i int) error {
-			var l log
-			for step := range c.Steps / rounds {
-				if err := play(hs[i].next(), in.CPU(i), ref.cpus[i], &l); err != nil {
-					return fmt.Errorf("round %d, worker %d, step %d: %w\n%v", round, i, step, err, &l)
-				}
-			}
-			return nil
-		})
+		if err := c.together(in, ref, hs, c.Steps/rounds); err != nil {
+			return fmt.Errorf("%v: seed %d, round %d: %w", sp, c.Seed, round, err)
+		}
 		tick := &op{kind: opTick, n: round}
-		err = errors.Join(err, play(tick, in.CPU(0), ref.cpus[0], new(log)), sameTable(in, ref))
-		if err != nil {
-			return fmt.Errorf("%v: seed %d: %w", sp, c.Seed, err)
+		if err := errors.Join(play(tick, in.CPU(0), ref.cpus[0], new(log)), sameTable(in, ref)); err != nil {
+			return oracle.Violated(oracle.Answer, "%v: seed %d, after round %d: %w", sp, c.Seed, round, err)
 		}
 	}
-	return in.Close()
+	return c.end(sp, in)
+}
+
+// together lets every worker play so many steps of its history. When one finds a fault, the others stop at their next step.
+func (c *Config) together(in pcbinfo.Info, ref *Reference, hs []*history, steps int) error {
+	var failed atomic.Bool
+	return parallel(len(hs), func(i int) error {
+		var l log
+		sound := false
+		defer func() { // of a panic too
+			if !sound {
+				failed.Store(true)
+			}
+		}()
+		for step := 0; step < steps && !failed.Load(); step++ {
+			c.beat(i)
+			if err := play(hs[i].next(), in.CPU(i), ref.cpus[i], &l); err != nil {
+				return oracle.Violated(oracle.Answer, "worker %d, step %d: %w\n%v", i, step, err, &l)
+			}
+		}
+		sound = true
+		return nil
+	})
+}
+
+// beat tells who watches that worker i gets on.
+func (c *Config) beat(i int) {
+	if c.Beat != nil {
+		c.Beat(i)
+	}
+}
+
+// end closes the table, whose memory must add up.
+func (c *Config) end(sp pcbinfo.Spec, in pcbinfo.Info) error {
+	if err := in.Close(); err != nil {
+		return oracle.Violated(oracle.Conservation, "%v: seed %d: %w", sp, c.Seed, err)
+	}
+	return nil
 }
 
 // open makes sp's table and a Reference for it, with ephemeral ports and MSL as histories want them.
@@ -91,12 +129,12 @@ func play(o *op, cpu pcbinfo.CPU, ref *refCPU, l *log) error {
 	return sameStats(cpu.Stats(), ref.Stats())
 }
 
-// parallel runs f for 0 to n-1 at once.
+// parallel runs f for 0 to n-1 at once, and makes panics errors.
 func parallel(n int, f func(i int) error) error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
-		wg.Go(func() { errs[i] = f(i) })
+		wg.Go(func() { errs[i] = oracle.Guard(func() error { return f(i) }) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)

@@ -20,7 +20,7 @@ func variants(t *testing.T) (specs []pcbinfo.Spec) {
 			texts = append(texts, s.Name)
 		}
 	}
-	for _, text := range append(texts, "connp:groups=1", "connp:groups=128", "smr:smr=gc") {
+	for _, text := range append(texts, "connp:groups=1", "connp:groups=128", "smr:smr=gc", "smr:lost=retry") {
 		sp, err := pcbinfo.ParseSpec(text)
 		if err != nil {
 			t.Fatal(err)

@@ -2,7 +2,6 @@ package pcbtest
 
 import (
 	"math/rand/v2"
-	"net/netip"
 	"slices"
 
 	"pcbbench/pcbinfo"
@@ -27,6 +26,7 @@ type history struct {
 	at func(inc *pcbinfo.ConnInfo) position
 	// tick is the last SlowTimo's. Where others share the clock it is negative, and the history leaves the clock alone.
 	tick int
+	last pcbinfo.ConnInfo // that conn drew
 }
 
 // A position is what a peer knows of a connection.
@@ -36,39 +36,33 @@ type position struct {
 	una, sndNxt uint32
 }
 
-// maxWorkers is how many owners of names there may be, besides everybody.
-const maxWorkers = 254
-
-// names are the ends that a history uses; different owners' are different connections.
-type names struct {
-	local, foreign [2]pcbinfo.Addr // IPv4, IPv6
-	any            []uint16        // ports on which to listen for any address too
-}
-
-func newNames(owner int, any ...uint16) names {
-	v4 := func(a, b byte) pcbinfo.Addr { return pcbinfo.AddrFrom(netip.AddrFrom4([4]byte{a, 51, 100, b})) }
-	v6 := func(a, b byte) pcbinfo.Addr {
-		return pcbinfo.AddrFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, a, 15: b}))
-	}
-	id := byte(owner + 1)
-	return names{local: [2]pcbinfo.Addr{v4(198, id), v6(1, id)}, foreign: [2]pcbinfo.Addr{v4(203, 1), v6(2, 1)}, any: any}
-}
-
 // pick returns one of choices; what stands there twice is twice as likely.
 func pick[T any](rng *rand.Rand, choices ...T) T { return choices[rng.IntN(len(choices))] }
 
-// conn draws a connection's name.
+// conn draws a connection's name, often the same as before, so that things happen to it which need several segments in a row.
 func (h *history) conn() pcbinfo.ConnInfo {
-	family := h.rng.IntN(2)
-	return pcbinfo.ConnInfo{
-		Laddr: h.names.local[family], Lport: pick[uint16](h.rng, sharedPort, sharedPort, ownPort, ownPort, firstPort, firstPort+1, lastPort),
-		Faddr: h.names.foreign[family], Fport: pick[uint16](h.rng, 1000, 1001),
+	if h.last == (pcbinfo.ConnInfo{}) || h.rng.IntN(2) == 0 {
+		h.last = h.other()
 	}
+	return h.last
 }
 
-// end draws a listener's name.
+// other draws a connection's name, every fourth a twin's.
+func (h *history) other() pcbinfo.ConnInfo {
+	if h.rng.IntN(4) == 0 {
+		return pick(h.rng, h.names.twins...)
+	}
+	inc := h.names.conn(h.rng.IntN(2))
+	inc.Lport = pick[uint16](h.rng, sharedPort, sharedPort, ownPort, ownPort, firstPort, firstPort+1, lastPort)
+	inc.Fport = pick(h.rng, foreignPorts[:]...)
+	return inc
+}
+
+// end draws a listener's name, with a foreign address that users of listeners may leave in it.
 func (h *history) end() pcbinfo.ConnInfo {
-	inc := pcbinfo.ConnInfo{Laddr: h.names.local[h.rng.IntN(2)], Lport: pick[uint16](h.rng, sharedPort, sharedPort, ownPort, ownPort, firstPort, 0)}
+	inc := h.other()
+	inc.Fport = 0
+	inc.Lport = pick[uint16](h.rng, sharedPort, sharedPort, ownPort, ownPort, firstPort, 0)
 	if slices.Contains(h.names.any, inc.Lport) && h.rng.IntN(2) == 0 {
 		inc.Laddr = pcbinfo.Addr{}
 	}
@@ -84,7 +78,10 @@ func (h *history) spoil(inc *pcbinfo.ConnInfo) {
 		inc.Laddr = pcbinfo.Addr{}
 	case 2:
 		inc.Faddr = pcbinfo.Addr{}
-	case 3, 4, 5, 6, 7, 8, 9, 10:
+	case 3, 4, 5:
+		inc.Lport = 0
+	case 6, 7, 8, 9, 10: // towards one peer, so that the ports run out
+		*inc = h.names.conn(0)
 		inc.Lport = 0
 	}
 }
@@ -125,7 +122,7 @@ func (h *history) segments() (segs []*pcbinfo.Segment) {
 		if h.rng.IntN(64) == 0 {
 			inc.Fport = 0 // which would name a listener
 		}
-		seg := &pcbinfo.Segment{Inc: inc, Win: pick[uint32](h.rng, 1<<16, 1<<16, 1<<16, 1000, 0)}
+		seg := &pcbinfo.Segment{Inc: inc, Win: pick[uint32](h.rng, 1<<16, 1<<16, 1000, 1000, 1000, 0)}
 		if at := h.at(&inc); h.rng.IntN(2) == 0 {
 			h.sensible(seg, at)
 		} else {
@@ -155,7 +152,12 @@ func (h *history) sensible(seg *pcbinfo.Segment, at position) {
 		seg.Ack = pick(h.rng, at.sndNxt, at.sndNxt, at.una)
 		seg.Flags = pick[uint8](h.rng, pcbinfo.ACK, pcbinfo.ACK|pcbinfo.PSH, pcbinfo.ACK|pcbinfo.PSH, pcbinfo.FIN|pcbinfo.ACK)
 		if seg.Flags&pcbinfo.PSH != 0 {
-			seg.Len = 1 + uint16(h.rng.IntN(1460))
+			seg.Len = 1 + uint16(h.rng.IntN(pick(h.rng, 20, 1460)))
+		}
+		if h.rng.IntN(8) == 0 { // sent before, and now with more
+			again := 1 + uint16(h.rng.IntN(pick(h.rng, 20, 1460)))
+			seg.Seq -= uint32(again)
+			seg.Len += again
 		}
 	}
 }
@@ -164,7 +166,7 @@ func (h *history) sensible(seg *pcbinfo.Segment, at position) {
 func (h *history) wild(seg *pcbinfo.Segment, at position) {
 	const f, s, r, a = pcbinfo.FIN, pcbinfo.SYN, pcbinfo.RST, pcbinfo.ACK
 	seg.Flags = pick[uint8](h.rng, a, a, a, a|pcbinfo.PSH, f|a, f|a, s, s, s|a, r, r|a, 0, f, s|f, s|r, s|f|a, pcbinfo.URG, 0xff)
-	seg.Len = pick[uint16](h.rng, 0, 0, 0, 1, 100, 1460)
+	seg.Len = pick[uint16](h.rng, 0, 0, 0, 1, 100, 1460, 1<<16-1)
 	seg.Seq = at.rcvNxt + pick(h.rng, 0, 0, 0, 0, 1, 2, 100, 1<<19, 1<<20-1, 1<<20, 1<<20+1, 1<<31, -1&0xffffffff, -50&0xffffffff, -1460&0xffffffff, h.rng.Uint32())
 	seg.Ack = pick(h.rng, at.sndNxt, at.sndNxt, at.sndNxt, at.una, at.una+1, at.una-1, at.sndNxt-1, at.sndNxt+1, at.sndNxt+1<<31, 0, h.rng.Uint32())
 }

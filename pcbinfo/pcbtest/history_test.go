@@ -17,8 +17,14 @@ func TestHistoryReachesEverything(t *testing.T) {
 	states := map[pcbinfo.State]int{}
 	errs := map[error]int{}
 	most := 0
+	pairs := map[pcbinfo.ConnInfo]int{} // twins that were there together with the connection that they resemble
 	for range c.Steps {
 		errs[h.next().do(ref.cpus[0]).err]++
+		for i, twin := range h.names.twins {
+			if ref.conns[twin] != nil && ref.conns[h.names.conn(2*i/len(h.names.twins))] != nil {
+				pairs[twin]++
+			}
+		}
 		ref.Walk(func(x *pcbinfo.Xinpcb) bool {
 			states[x.State]++
 			return true
@@ -41,6 +47,11 @@ func TestHistoryReachesEverything(t *testing.T) {
 			t.Errorf("error %q: %d times", err, errs[err])
 		}
 	}
+	for _, twin := range h.names.twins {
+		if pairs[twin] < 100 {
+			t.Errorf("twin %v: met %d times beside its like", twin, pairs[twin])
+		}
+	}
 	if s.Reused < 10 || s.Expired < 10 {
 		t.Errorf("TIME-WAIT taken over %d times, expired %d times", s.Reused, s.Expired)
 	}
@@ -48,4 +59,28 @@ func TestHistoryReachesEverything(t *testing.T) {
 		t.Errorf("%d half-open connections: a syncache bucket may evict", most)
 	}
 	t.Logf("outcomes %v, reused %d, expired %d, states %v, errors %v, half-open %d", s.Outcomes, s.Reused, s.Expired, states, errs, most)
+}
+
+// TestNames checks that no two owners have a connection in common, that twins differ in one field, and that checkKeys has no objection
+// to anybody's.
+func TestNames(t *testing.T) {
+	owners := map[pcbinfo.ConnInfo]int{}
+	for owner := range maxWorkers + 1 {
+		n := newNames(owner)
+		for _, inc := range n.conns() {
+			if other, dup := owners[inc]; dup {
+				t.Fatalf("%v is owner %d's and owner %d's", inc, other, owner)
+			}
+			owners[inc] = owner
+		}
+		for i, twin := range n.twins {
+			like := n.conn(2 * i / len(n.twins))
+			if (twin.Laddr == like.Laddr) == (twin.Faddr == like.Faddr) || twin.Lport != like.Lport || twin.Fport != like.Fport {
+				t.Fatalf("%v is no twin of %v", twin, like)
+			}
+		}
+		if err := checkKeys(n.conns()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -29,9 +29,9 @@ const (
 
 var opNames = [...]string{"input", "connect", "listen", "close", "abort", "send", "tick"}
 
-// An answer is what a CPU said to an op. Connect's numbers are zero if it failed.
+// An answer is what a CPU said to an op.
 type answer struct {
-	port uint16
+	port uint16 // local, after Connect; one that fails leaves what it was given
 	iss  uint32
 	err  error
 }
@@ -47,9 +47,8 @@ func (o *op) do(cpu pcbinfo.CPU) (a answer) {
 		cpu.Input(o.segs)
 	case opConnect:
 		inc := o.inc
-		if a.iss, a.err = cpu.Connect(&inc); a.err == nil {
-			a.port = inc.Lport
-		}
+		a.iss, a.err = cpu.Connect(&inc)
+		a.port = inc.Lport
 	case opListen:
 		a.err = cpu.Listen(&o.inc)
 	case opClose:

@@ -1,8 +1,7 @@
 package pcbtest
 
 import (
-	"fmt"
-
+	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
 )
 
@@ -28,14 +27,39 @@ func (p *peer) segment(flags uint8) *pcbinfo.Segment {
 	return &pcbinfo.Segment{Inc: p.inc, Seq: p.irs + 1 + uint32(p.bytes), Ack: iss + 1, Win: 1 << 16, Flags: flags}
 }
 
+// openTries bounds the handshakes that a flood of SYNs may undo.
+const openTries = 10000
+
 // open makes the handshake. Somebody else's copy of the last ACK may be faster.
 func (p *peer) open(w *worker) error {
+	if w.arena.flood {
+		return p.openFlooded(w)
+	}
 	syn := p.segment(pcbinfo.SYN)
 	syn.Seq--
 	if err := w.expect(syn, pcbinfo.GotSyn); err != nil {
 		return err
 	}
 	return w.expect(p.segment(pcbinfo.ACK), pcbinfo.GotAccept, pcbinfo.GotAck)
+}
+
+// openFlooded makes it again for as long as others' SYNs push it out of the syncache in between.
+func (p *peer) openFlooded(w *worker) error {
+	syn := p.segment(pcbinfo.SYN)
+	syn.Seq--
+	for range openTries {
+		if err := w.expect(syn, pcbinfo.GotSyn, pcbinfo.GotSynDup, pcbinfo.DropSyn, pcbinfo.DropOld); err != nil {
+			return err
+		}
+		out, err := w.outcome(p.segment(pcbinfo.ACK))
+		if err != nil || out == pcbinfo.GotAccept || out == pcbinfo.GotAck {
+			return err
+		}
+		if out != pcbinfo.DropListen {
+			return oracle.Violated(oracle.Found, "the ACK that should open %v: %v", p.inc, out)
+		}
+	}
+	return oracle.Violated(oracle.Progress, "%v: %d handshakes did not hold", p.inc, openTries)
 }
 
 // connect lets our user connect, and answers.
@@ -63,8 +87,8 @@ func (p *peer) close(w *worker) error {
 	if err := w.expect(p.segment(pcbinfo.FIN|pcbinfo.ACK), pcbinfo.GotFin); err != nil {
 		return err
 	}
-	if err := w.cpu.Close(&p.inc); err != nil {
-		return fmt.Errorf("close %v: %w", p.inc, err)
+	if err := answered("close", &p.inc, w.cpu.Close(&p.inc)); err != nil {
+		return err
 	}
 	last := p.segment(pcbinfo.ACK)
 	last.Seq, last.Ack = last.Seq+1, last.Ack+1

@@ -6,8 +6,8 @@ import (
 	"pcbbench/pcbinfo"
 )
 
-// A Reference is an Info that is right by being plain: one map, one mutex, memory from the heap. Of the schemes' code it
-// shares the TCP machine and the initial sequence numbers, nothing that concerns the table. It holds any number of half-open
+// A Reference is an Info that is right by being plain: one map, one mutex, memory from the heap, a model of TCP that counts instead of
+// wrapping. Of package pcbinfo it uses the types, and ISN, whose promises checkKeys holds it to. It holds any number of half-open
 // connections, so what is compared with it must stay below the syncache's limits.
 type Reference struct {
 	first, last uint16 // ephemeral ports
@@ -20,15 +20,23 @@ type Reference struct {
 	cpus  []*refCPU
 }
 
-// A conn is a connection or a listener.
+// A conn is a connection, or a listener, which has no model.
 type conn struct {
-	*pcbinfo.Machine
+	*model
 	waits   bool // in TIME-WAIT, until the tick expires
 	expires uint32
 }
 
+// xinpcb is what a walk must tell of the one named inc.
+func (c *conn) xinpcb(inc pcbinfo.ConnInfo) pcbinfo.Xinpcb {
+	if c.model == nil {
+		return pcbinfo.Xinpcb{Inc: inc, State: pcbinfo.Listen}
+	}
+	return c.model.xinpcb(inc)
+}
+
 // A halfOpen is a connection between SYN and handshake ACK.
-type halfOpen struct{ irs, iss, win uint32 }
+type halfOpen struct{ irs, iss uint32 }
 
 // NewReference makes one for cfg, whose ephemeral ports and MSL must be set.
 func NewReference(cfg pcbinfo.Config) *Reference {
@@ -47,8 +55,8 @@ func (r *Reference) CPU(cpu int) pcbinfo.CPU { return r.cpus[cpu] }
 func (r *Reference) Walk(f func(x *pcbinfo.Xinpcb) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, c := range r.conns {
-		if x := c.Xinpcb(); !f(&x) {
+	for inc, c := range r.conns {
+		if x := c.xinpcb(inc); !f(&x) {
 			return
 		}
 	}
@@ -99,7 +107,7 @@ func (r *Reference) position(inc *pcbinfo.ConnInfo) position {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c := r.conns[*inc]; c != nil {
-		x := c.Xinpcb()
+		x := c.xinpcb(*inc)
 		return position{state: x.State, rcvNxt: x.RcvNxt, una: x.SndUna, sndNxt: x.SndNxt}
 	}
 	if h, ok := r.half[*inc]; ok {

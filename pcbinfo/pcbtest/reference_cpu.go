@@ -33,18 +33,18 @@ func (c *refCPU) input(seg *pcbinfo.Segment) {
 		}
 		c.r.conns[seg.Inc] = to
 	}
-	v := to.Input(seg)
-	if v.Reopen {
+	v := to.input(seg)
+	if v.reopen {
 		c.stats.Reused++
 		delete(c.r.conns, seg.Inc)
 		c.input(seg)
 		return
 	}
 	c.count(v)
-	if v.Remove {
+	if v.remove {
 		delete(c.r.conns, seg.Inc)
 	}
-	if v.TimeWait {
+	if v.timeWait {
 		to.waits, to.expires = true, c.r.now+2*c.r.msl
 	}
 }
@@ -54,23 +54,21 @@ func (c *refCPU) listen(seg *pcbinfo.Segment) *conn {
 	const flags = pcbinfo.SYN | pcbinfo.ACK | pcbinfo.RST | pcbinfo.FIN
 	h, known := c.r.half[seg.Inc]
 	expected := known && seg.Seq == h.irs+1
-	inWindow := known && seg.Seq-(h.irs+1) < 1<<20 // text may have been lost before
+	inWindow := known && seg.Seq-(h.irs+1) < rcvWindow // text may have been lost before
 	switch f := seg.Flags & flags; {
 	case f == pcbinfo.SYN && seg.Inc.Fport != 0:
-		c.r.half[seg.Inc] = halfOpen{seg.Seq, pcbinfo.ISN(&seg.Inc, seg.Seq), seg.Win}
+		c.r.half[seg.Inc] = halfOpen{seg.Seq, pcbinfo.ISN(&seg.Inc, seg.Seq)}
 		out := pcbinfo.GotSyn
 		if known && h.irs == seg.Seq {
 			out = pcbinfo.GotSynDup
 		}
-		c.count(pcbinfo.Verdict{Outcome: out, SynAck: true})
+		c.count(verdict{out: out, synAck: true})
 	case f&^pcbinfo.FIN == pcbinfo.ACK && inWindow && seg.Ack == h.iss+1:
 		delete(c.r.half, seg.Inc)
-		to := &conn{Machine: pcbinfo.NewMachine(seg.Inc)}
-		to.Accept(h.irs, h.iss, h.win)
-		return to
+		return &conn{model: accepted(h.irs, h.iss)}
 	case f&pcbinfo.RST != 0 && expected:
 		delete(c.r.half, seg.Inc)
-		c.count(pcbinfo.Verdict{Outcome: pcbinfo.GotRst})
+		c.count(verdict{out: pcbinfo.GotRst})
 	default:
 		c.drop(seg, pcbinfo.DropListen)
 	}
@@ -80,29 +78,42 @@ func (c *refCPU) listen(seg *pcbinfo.Segment) *conn {
 // drop counts a segment that nobody wants; a RST is never answered by another, and a listener is silent to what has no ACK.
 func (c *refCPU) drop(seg *pcbinfo.Segment, out pcbinfo.Outcome) {
 	silent := out == pcbinfo.DropListen && seg.Flags&(pcbinfo.SYN|pcbinfo.ACK) == 0
-	c.count(pcbinfo.Verdict{Outcome: out, Rst: seg.Flags&pcbinfo.RST == 0 && !silent})
+	c.count(verdict{out: out, rst: seg.Flags&pcbinfo.RST == 0 && !silent})
 }
 
-func (c *refCPU) count(v pcbinfo.Verdict) {
-	c.stats.Outcomes[v.Outcome]++
-	if v.Ack {
+func (c *refCPU) count(v verdict) {
+	c.stats.Outcomes[v.out]++
+	if v.ack {
 		c.stats.Acks++
 	}
-	if v.Rst {
+	if v.rst {
 		c.stats.Rsts++
 	}
-	if v.SynAck {
+	if v.synAck {
 		c.stats.SynAcks++
 	}
+}
+
+// user finds what a user's name means: a listener, if there is no foreign port.
+func (r *Reference) user(inc *pcbinfo.ConnInfo) (name pcbinfo.ConnInfo, x *conn) {
+	name = *inc
+	if inc.Fport == 0 {
+		name = pcbinfo.ConnInfo{Laddr: inc.Laddr, Lport: inc.Lport}
+	}
+	return name, r.conns[name]
 }
 
 func (c *refCPU) Send(inc *pcbinfo.ConnInfo, n int) error {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
-	if x := c.r.conns[*inc]; x != nil {
-		return x.Send(n)
+	_, x := c.r.user(inc)
+	switch {
+	case x == nil:
+		return pcbinfo.ErrNotFound
+	case x.model == nil:
+		return pcbinfo.ErrPipe
 	}
-	return pcbinfo.ErrNotFound
+	return x.send(n)
 }
 
 func (c *refCPU) Connect(inc *pcbinfo.ConnInfo) (uint32, error) {
@@ -122,9 +133,7 @@ func (c *refCPU) Connect(inc *pcbinfo.ConnInfo) (uint32, error) {
 	if uint16(c.iss-iss) == 0 { // a scheme adds 2^16 for each life of the memory
 		iss = c.iss
 	}
-	x := &conn{Machine: pcbinfo.NewMachine(*inc)}
-	x.Connect(iss)
-	c.r.conns[*inc] = x
+	c.r.conns[*inc] = &conn{model: connecting(iss)}
 	return iss, nil
 }
 
@@ -152,22 +161,23 @@ func (c *refCPU) Listen(inc *pcbinfo.ConnInfo) error {
 	if c.r.conns[end] != nil {
 		return pcbinfo.ErrInUse
 	}
-	l := &conn{Machine: pcbinfo.NewMachine(end)}
-	l.Machine.Listen()
-	c.r.conns[end] = l
+	c.r.conns[end] = &conn{}
 	return nil
 }
 
 func (c *refCPU) Close(inc *pcbinfo.ConnInfo) error {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
-	x := c.r.conns[*inc]
+	name, x := c.r.user(inc)
 	if x == nil {
 		return pcbinfo.ErrNotFound
 	}
-	gone, err := x.Close()
+	gone, err := true, error(nil)
+	if x.model != nil {
+		gone, err = x.close()
+	}
 	if gone {
-		delete(c.r.conns, *inc)
+		delete(c.r.conns, name)
 	}
 	return err
 }
@@ -175,10 +185,11 @@ func (c *refCPU) Close(inc *pcbinfo.ConnInfo) error {
 func (c *refCPU) Abort(inc *pcbinfo.ConnInfo) error {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
+	name, x := c.r.user(inc)
 	_, half := c.r.half[*inc]
 	switch {
-	case c.r.conns[*inc] != nil:
-		delete(c.r.conns, *inc)
+	case x != nil:
+		delete(c.r.conns, name)
 	case half:
 		delete(c.r.half, *inc)
 	default:

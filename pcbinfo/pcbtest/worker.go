@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync/atomic"
 
+	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
 )
 
@@ -19,42 +19,71 @@ type worker struct {
 	tick  uint32
 	sent  uint64 // segments
 
-	stays  peer             // opened once, open to the end
-	asked  atomic.Int64     // bytes that users, on all CPUs, have sent there
-	comes  pcbinfo.ConnInfo // accepted again and again
-	goes   pcbinfo.ConnInfo // connected again and again, from the same port
-	shares pcbinfo.ConnInfo // connected from an ephemeral port, towards a peer that all workers have
-	waits  pcbinfo.ConnInfo // accepted, and closed by us first; the first of waitPorts
-	lives  uint32           // of those, so far
+	stays    peer             // opened once, open to the end
+	asked    []uint64         // by worker: bytes that we, as a user, have sent on its stays
+	hubSent  uint64           // and on the hub
+	streamed uint64           // segments that the stream took from us
+	flooded  int              // SYNs from everywhere
+	comes    owned            // accepted again and again
+	goes     owned            // connected again and again, from the same port
+	listens  owned            // a listener that comes and goes
+	shares   pcbinfo.ConnInfo // connected from an ephemeral port, towards a peer that all workers have
+	waits    pcbinfo.ConnInfo // accepted, and closed by us first; the first of waitPorts
+	lives    uint32           // of those, so far
+	left     [waitPorts]departure
+	contests [contests]tally
+}
+
+// An owned name is one worker's to open and close, and everybody's to ask for.
+type owned struct {
+	phase
+	inc pcbinfo.ConnInfo
+}
+
+// A departure is when the last life of one of waits entered TIME-WAIT.
+type departure struct {
+	gone  bool
+	until uint32 // the tick by which it has expired
 }
 
 // Names of a Torture: workers own those with their number, and fight over everybody's.
 const (
-	everybody  = maxWorkers
-	stayPort   = 1000
-	comePort   = 1001
-	goPort     = 1002
-	sharesPort = 1003
-	boundPort  = 7000 // local port of what goes, without a listener
-	waitPort   = 2000
-	waitPorts  = 16
+	everybody    = maxWorkers
+	stayPort     = 1000
+	comePort     = 1001
+	goPort       = 1002
+	sharesPort   = 1003
+	contestPort  = 1010
+	boundPort    = 7000 // local port of what goes, without a listener
+	waitPort     = 2000
+	waitPorts    = 16
+	listenPort   = 3000 // and the worker's number
+	disputedPort = 4000 // a listener that everybody opens and closes
+	stepsPerTick = 16   // of worker 0
 )
 
 func newWorker(a *arena, id int, seed uint64) *worker {
-	w := &worker{arena: a, id: id, cpu: a.in.CPU(id), rng: rand.New(rand.NewPCG(seed, uint64(id)))}
+	w := &worker{arena: a, id: id, cpu: a.in.CPU(id), rng: rand.New(rand.NewPCG(seed, uint64(id))), asked: make([]uint64, maxWorkers)}
 	name := func(owner, family int, fport, lport uint16) pcbinfo.ConnInfo {
 		n := newNames(owner)
 		return pcbinfo.ConnInfo{Laddr: n.local[family], Faddr: n.foreign[family], Fport: fport, Lport: lport}
 	}
 	family := id % 2
 	w.stays = peer{inc: name(id, family, stayPort, sharedPort), irs: peerIRS}
-	w.comes = name(id, family, comePort, sharedPort)
-	w.goes = name(id, family, goPort, boundPort)
+	w.comes.inc = name(id, family, comePort, sharedPort)
+	w.goes.inc = name(id, family, goPort, boundPort)
+	w.listens.inc = pcbinfo.ConnInfo{Lport: listenPort + uint16(id)}
+	if id%4 < 2 {
+		w.listens.inc.Laddr = name(id, family, 0, 0).Laddr
+	}
 	w.shares = name(everybody, 0, sharesPort, 0)
 	w.waits = name(id, family, waitPort, sharedPort)
 	w.fight = &history{rng: w.rng, names: newNames(everybody, ownPort, firstPort), at: w.guess, tick: -1}
 	return w
 }
+
+// owns are the names that others ask for.
+func (w *worker) owns() []*owned { return []*owned{&w.comes, &w.goes, &w.listens} }
 
 // guess is where a connection may stand that others are using too.
 func (w *worker) guess(inc *pcbinfo.ConnInfo) position {
@@ -66,16 +95,25 @@ func (w *worker) guess(inc *pcbinfo.ConnInfo) position {
 	}
 }
 
+func (w *worker) work(steps int) error {
+	for step := 0; step < steps && !w.arena.crew.Failed(); step++ {
+		if err := w.step(); err != nil {
+			return fmt.Errorf("worker %d, step %d: %w", w.id, step, err)
+		}
+		w.arena.beat(w.id)
+	}
+	return nil
+}
+
 // step sends on the connection that stays open, and does one of the other things.
 func (w *worker) step() error {
 	if err := w.stays.data(w, pcbinfo.GotData); err != nil {
 		return err
 	}
 	if w.id == 0 {
-		w.tick++
-		w.cpu.SlowTimo(w.tick / 16)
+		w.clock()
 	}
-	switch w.rng.IntN(10) {
+	switch w.rng.IntN(16) {
 	case 0:
 		return w.passive()
 	case 1:
@@ -84,10 +122,19 @@ func (w *worker) step() error {
 		return w.ephemeral()
 	case 3:
 		return w.lingering()
-	case 4, 5:
+	case 4:
+		return w.listening()
+	case 5, 6, 7, 8:
 		return w.disturb()
-	case 6:
+	case 9:
 		return w.hub()
+	case 10:
+		return w.stream()
+	case 11, 12, 13:
+		return w.contend()
+	}
+	if w.arena.flood && w.rng.IntN(2) == 0 {
+		return w.floodSyns()
 	}
 	o := w.fight.next()
 	o.do(w.cpu)
@@ -95,125 +142,54 @@ func (w *worker) step() error {
 	return nil
 }
 
-// passive accepts a connection, which others' late handshake ACKs may complete first, and ends it in one of two ways.
-func (w *worker) passive() error {
-	p := peer{inc: w.comes, irs: peerIRS}
-	if err := p.open(w); err != nil {
-		return err
-	}
-	if err := p.data(w, pcbinfo.GotData); err != nil {
-		return err
-	}
-	if w.rng.IntN(2) == 0 {
-		if err := w.cpu.Abort(&p.inc); err != nil {
-			return fmt.Errorf("abort %v: %w", p.inc, err)
-		}
-	} else if err := p.close(w); err != nil {
-		return err
-	}
-	return p.data(w, pcbinfo.DropListen)
+func (w *worker) clock() {
+	w.tick++
+	now := w.tick / stepsPerTick
+	w.arena.ticking.Store(now)
+	w.cpu.SlowTimo(now)
+	w.arena.ticked.Store(now)
 }
 
-// active connects from a port that is given, and aborts.
-func (w *worker) active() error {
-	p := peer{inc: w.goes, irs: peerIRS}
-	if err := p.connect(w); err != nil {
-		return err
-	}
-	if err := w.cpu.Abort(&p.inc); err != nil {
-		return fmt.Errorf("abort %v: %w", p.inc, err)
-	}
-	return p.data(w, pcbinfo.DropNoPCB)
-}
-
-// ephemeral connects towards the peer that all workers share. The port must be nobody else's from here until Abort is called.
-func (w *worker) ephemeral() error {
-	p := peer{inc: w.shares, irs: peerIRS}
-	err := p.connect(w)
-	if err == pcbinfo.ErrNoPort {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	owner := &w.arena.owners[p.inc.Lport-firstPort]
-	if !owner.CompareAndSwap(0, int32(w.id+1)) {
-		return fmt.Errorf("connect %v: worker %d has this port", p.inc, owner.Load()-1)
-	}
-	if err := p.data(w, pcbinfo.GotData); err != nil {
-		return err
-	}
-	owner.Store(0)
-	if err := w.cpu.Abort(&p.inc); err != nil {
-		return fmt.Errorf("abort %v: %w", p.inc, err)
-	}
-	return nil
-}
-
-// lingering accepts a connection, closes first, and leaves it in TIME-WAIT, to the clock or to its next life.
-func (w *worker) lingering() error {
-	p := peer{inc: w.waits, irs: w.lives << 16}
-	p.inc.Fport += uint16(w.lives % waitPorts)
-	w.lives++
-	if err := p.open(w); err != nil {
-		return err
-	}
-	if err := w.cpu.Close(&p.inc); err != nil {
-		return fmt.Errorf("close %v: %w", p.inc, err)
-	}
-	fin := p.segment(pcbinfo.FIN | pcbinfo.ACK)
-	fin.Ack++
-	return w.expect(fin, pcbinfo.GotFin)
-}
-
-// disturb sends another worker's connections what changes nothing, so that they are looked up, locked and referenced while they come
-// and go.
-func (w *worker) disturb() error {
-	other := w.arena.workers[w.rng.IntN(len(w.arena.workers))]
-	waits := other.waits
-	waits.Fport += uint16(w.rng.IntN(waitPorts))
-	var segs []*pcbinfo.Segment
-	for _, inc := range []pcbinfo.ConnInfo{other.comes, other.goes, waits, other.stays.inc, other.comes} {
-		p := peer{inc: inc, irs: peerIRS}
-		segs = append(segs, p.segment(pcbinfo.ACK))
-	}
-	w.cpu.Input(segs)
-	w.sent += uint64(len(segs))
-	w.cpu.Send(&other.goes, 1) // found or not
-	return w.send(&other.stays.inc, &other.asked)
-}
-
-// send lets our user send a byte on a connection that is open, and counts it.
-func (w *worker) send(inc *pcbinfo.ConnInfo, asked *atomic.Int64) error {
-	if err := w.cpu.Send(inc, 1); err != nil {
-		return fmt.Errorf("send to %v, which is open: %w", inc, err)
-	}
-	asked.Add(1)
-	return nil
-}
-
-// hub uses a connection that is open throughout and that all workers send to.
-func (w *worker) hub() error {
-	p := w.arena.hub
-	if err := w.send(&p.inc, &w.arena.asked); err != nil {
-		return err
-	}
-	return w.expect(p.segment(pcbinfo.ACK), pcbinfo.GotAck)
-}
-
-// expect sends seg, which must come to one of these ends.
-func (w *worker) expect(seg *pcbinfo.Segment, want ...pcbinfo.Outcome) error {
+// outcome sends seg and returns what became of it. An outcome that was not counted, or counted twice, is no outcome.
+func (w *worker) outcome(seg *pcbinfo.Segment) (pcbinfo.Outcome, error) {
 	before := w.cpu.Stats().Outcomes
 	w.cpu.Input([]*pcbinfo.Segment{seg})
 	w.sent++
-	var got []pcbinfo.Outcome
-	for o, n := range w.cpu.Stats().Outcomes {
-		if n != before[o] {
-			got = append(got, pcbinfo.Outcome(o))
+	var out pcbinfo.Outcome
+	n := uint64(0)
+	for o, now := range w.cpu.Stats().Outcomes {
+		if now != before[o] {
+			out, n = pcbinfo.Outcome(o), n+now-before[o]
 		}
 	}
-	if len(got) != 1 || !slices.Contains(want, got[0]) {
-		return fmt.Errorf("%v: outcome %v, want one of %v", &op{segs: []*pcbinfo.Segment{seg}}, got, want)
+	if n != 1 {
+		return out, oracle.Violated(oracle.Conservation, "%v: %d outcomes", &op{segs: []*pcbinfo.Segment{seg}}, n)
+	}
+	return out, nil
+}
+
+// nobody are the outcomes of a segment that no connection took.
+var nobody = []pcbinfo.Outcome{pcbinfo.DropNoPCB, pcbinfo.DropListen}
+
+// expect sends seg, which must come to one of these ends.
+func (w *worker) expect(seg *pcbinfo.Segment, want ...pcbinfo.Outcome) error {
+	got, err := w.outcome(seg)
+	if err != nil || slices.Contains(want, got) {
+		return err
+	}
+	name := oracle.Order
+	if slices.Contains(nobody, got) {
+		name = oracle.Found
+	} else if slices.Contains(nobody, want[0]) {
+		name = oracle.Gone
+	}
+	return oracle.Violated(name, "%v: outcome %v, want one of %v", &op{segs: []*pcbinfo.Segment{seg}}, got, want)
+}
+
+// answered checks a user's request that cannot fail.
+func answered(what string, inc *pcbinfo.ConnInfo, err error) error {
+	if err != nil {
+		return oracle.Violated(oracle.Found, "%s %v: %w", what, inc, err)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ const (
 	skipARP       = "ARP"
 	skipFragment  = "IP fragment"
 	skipSameEnds  = "same source and destination"
+	skipNoEnd     = "address or port zero"
 )
 
 // A decoder finds the TCP header in a record. It reuses gopacket's layers from one record to the next.
@@ -220,6 +221,9 @@ func (d *decoder) segment(g datagram, proto layers.IPProtocol, src, dst netip.Ad
 		Src: netip.AddrPortFrom(src, uint16(d.tcp.SrcPort)), Dst: netip.AddrPortFrom(dst, uint16(d.tcp.DstPort)),
 		Seq: d.tcp.Seq, Ack: d.tcp.Ack, Win: d.tcp.Window, Len: uint32(g.wire - header),
 		Flags: g.data[13] & (FIN | SYN | RST | PSH | ACK | URG), Scale: d.scale(),
+	}
+	if src.IsUnspecified() || dst.IsUnspecified() || p.Src.Port() == 0 || p.Dst.Port() == 0 {
+		return Packet{}, skipNoEnd // nobody can be reached there
 	}
 	if p.Src == p.Dst {
 		return Packet{}, skipSameEnds

@@ -307,6 +307,8 @@ func TestReadRecords(t *testing.T) {
 		{name: "TCP offset short", data: set(seg+12, 0x40), reason: skipMalformed},
 		{name: "TCP offset long", data: v4(layers.IPProtocolTCP, func(b []byte) { b[ip+3] = 48; b[seg+12] = 0xf0 }), reason: skipMalformed},
 		{name: "same ends", data: v4(layers.IPProtocolTCP, func(b []byte) { copy(b[ip+16:], src); copy(b[seg:], []byte{0, 80}) }), reason: skipSameEnds},
+		{name: "port zero", data: set(seg, 0, 0), reason: skipNoEnd},
+		{name: "address zero", data: set(ip+16, 0, 0, 0, 0), reason: skipNoEnd},
 		{name: "v6", data: v6(layers.IPProtocolTCP), len: 100},
 		{name: "v6 payload cut", data: v6(layers.IPProtocolTCP)[:14+60], wire: 174, len: 100},
 		{name: "v6 ICMP", data: v6(layers.IPProtocolICMPv6), reason: "ICMPv6"},

@@ -18,63 +18,23 @@ import (
 
 // bench measures a matrix, prints the table and the sentences.
 func bench(ctx context.Context, args []string, std streams) error {
-	var (
-		m     harness.Matrix
-		o     harness.Options
-		quick bool
-	)
-	fs := newFlagSet("bench")
-	matrixFlags(fs, &m)
-	fs.BoolVar(&quick, "quick", false, "a first look in 20 seconds: churn only, the fewest and the most workers")
-	fs.DurationVar(&o.Budget, "budget", 0, "about how long the whole run may take (default 4m30s; with -quick 15s)")
-	fs.DurationVar(&o.Measure, "measure", 0, "measured time of a sample (default: what the budget allows, 20ms to 200ms)")
-	fs.IntVar(&o.Processes, "processes", 5, "fresh processes over which the samples are spread")
-	fs.IntVar(&o.Rounds, "rounds", 2, "samples of each experiment a process")
-	fs.Uint64Var(&o.Seed, "seed", 1, "seed of the workload")
-	fs.StringVar(&o.Dir, "results", "results", "results folder")
-	if err := parse(fs, std, args); err != nil {
+	r, err := readBench(args, std)
+	if err != nil {
 		return err
 	}
-	if o.Processes < 1 || o.Rounds < 1 || o.Budget < 0 || o.Measure < 0 {
-		return errUsage{errors.New("-processes and -rounds must be at least 1, -budget and -measure not negative")}
-	}
-	if !(m.Params.V6 >= 0) {
-		return errUsage{fmt.Errorf("v6=%v: want a share from 0 to 1", m.Params.V6)}
-	}
-	if strings.Contains(o.Dir, "=") {
-		return errUsage{fmt.Errorf("-results %s: benchstat takes a path with = for a label", o.Dir)}
-	}
-	if m.Params.V6 == 0 {
-		m.Params.V6 = -1 // none; in Params zero stands for the default
-	}
 	facts := machine.Gather()
-	m.CPUs = max(1, min(len(facts.Topology.Allowed), runtime.GOMAXPROCS(0))) // the latter knows a container's quota
-	if m.Params.Trace != "" && len(m.Mixes) == 0 {
-		m.Mixes = []string{"pcap"}
+	cpus := max(1, min(len(facts.Topology.Allowed), runtime.GOMAXPROCS(0))) // the latter knows a container's quota
+	if err := r.plan(cpus); err != nil {
+		return err
 	}
-	if o.Budget == 0 {
-		o.Budget = 4*time.Minute + 30*time.Second
-	}
-	if quick {
-		m.Quick()
-		if !isSet(fs, "budget") {
-			o.Budget = 15 * time.Second
-		}
-	}
-	o.Experiments = m.Experiments()
+	o := r.options
 	o.Stderr = std.err
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	o.Command = []string{self, "process"}
-	if err := harness.Validate(o.Experiments); err != nil {
-		return errUsage{err}
-	}
-	if m.Params.Trace != "" {
-		if o.Notes, err = workloads.TraceReport(m.Params.Trace); err != nil {
-			return errUsage{err}
-		}
+	if o.Notes != "" {
 		fmt.Fprintln(std.err, o.Notes)
 	}
 	path, err := harness.Run(ctx, o)
@@ -83,6 +43,70 @@ func bench(ctx context.Context, args []string, std streams) error {
 		err = errors.Join(err, report(std, path))
 	}
 	return err
+}
+
+// A request is what the command line asks bench for.
+type request struct {
+	matrix  harness.Matrix
+	options harness.Options
+	quick   bool
+}
+
+// readBench reads bench's flags.
+func readBench(args []string, std streams) (*request, error) {
+	r := &request{}
+	o, p := &r.options, &r.matrix.Params
+	fs := newFlagSet("bench")
+	matrixFlags(fs, &r.matrix)
+	fs.BoolVar(&r.quick, "quick", false, "a first look in 20 seconds: churn only, the fewest and the most workers")
+	fs.DurationVar(&o.Budget, "budget", 0, "about how long the whole run may take (default 4m30s; with -quick 15s)")
+	fs.DurationVar(&o.Measure, "measure", 0, "measured time of a sample (default: what the budget allows, 20ms to 200ms)")
+	fs.IntVar(&o.Processes, "processes", 5, "fresh processes over which the samples are spread")
+	fs.IntVar(&o.Rounds, "rounds", 2, "samples of each experiment a process")
+	fs.Uint64Var(&o.Seed, "seed", 1, "seed of the workload")
+	fs.StringVar(&o.Dir, "results", "results", "results folder")
+	if err := parse(fs, std, args); err != nil {
+		return nil, err
+	}
+	switch {
+	case o.Processes < 1 || o.Rounds < 1 || o.Budget < 0 || o.Measure < 0:
+		return nil, errUsage{errors.New("-processes and -rounds must be at least 1, -budget and -measure not negative")}
+	case !(p.V6 >= 0):
+		return nil, errUsage{fmt.Errorf("v6=%v: want a share from 0 to 1", p.V6)}
+	case strings.Contains(o.Dir, "="):
+		return nil, errUsage{fmt.Errorf("-results %q: benchstat takes a path with = for a label", o.Dir)}
+	}
+	if p.V6 == 0 {
+		p.V6 = -1 // none; in Params zero stands for the default
+	}
+	if p.Trace != "" && len(r.matrix.Mixes) == 0 {
+		r.matrix.Mixes = []string{"pcap"}
+	}
+	switch {
+	case o.Budget == 0 && r.quick && !isSet(fs, "budget"):
+		o.Budget = 15 * time.Second
+	case o.Budget == 0:
+		o.Budget = 4*time.Minute + 30*time.Second
+	}
+	return r, nil
+}
+
+// plan makes the experiments for a machine of that many CPUs, and says what is wrong with them.
+func (r *request) plan(cpus int) (err error) {
+	r.matrix.CPUs = cpus
+	if r.quick {
+		r.matrix.Quick()
+	}
+	r.options.Experiments = r.matrix.Experiments()
+	if err := harness.Validate(r.options.Experiments); err != nil {
+		return errUsage{err}
+	}
+	if trace := r.matrix.Params.Trace; trace != "" {
+		if r.options.Notes, err = workloads.TraceReport(trace); err != nil {
+			return errUsage{err}
+		}
+	}
+	return nil
 }
 
 // matrixFlags binds m's lists to flags.

@@ -1,6 +1,9 @@
 // Command pcbbench measures how a TCP connection table behaves under different locking.
 //
 //	pcbbench bench      measure a matrix and write results/<machine>/<date>-<commit>.txt
+//	pcbbench torture    hold all of it to what it promises, under random schedules
+//	pcbbench schedules  and under schedules that are chosen one by one (needs the tag sim)
+//	pcbbench compare    two results files, by benchstat
 //	pcbbench summary F  say in two sentences which scheme won where
 //	pcbbench list       the schemes, locks, mixes and dispatch models
 //
@@ -35,7 +38,10 @@ type streams struct {
 func commands() []command {
 	return []command{
 		{"bench", "measure a matrix of experiments", bench},
+		{"compare", "compare two results files by benchstat", compareCmd},
 		{"summary", "say in two sentences which scheme won where", summary},
+		{"torture", "hold everything to what it promises, under random schedules", tortureCmd},
+		{"schedules", "and under schedules that are chosen one by one", schedules},
 		{"list", "list schemes, locks, mixes and dispatch models", list},
 		{"process", "measure the job on standard input (started by bench)", process},
 	}
@@ -98,6 +104,6 @@ func exitCode(err error, w io.Writer) int {
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: pcbbench <command> [flags]")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.doc)
+		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.doc)
 	}
 }

@@ -1,0 +1,93 @@
+//go:build mutants
+
+// Command mutants plants bugs into the module's source, one at a time, and counts how often the torture sees them: go run -tags mutants
+// ./harness/cmd/mutants, in the module's root. It needs the go command and the source; nothing of it is in pcbbench.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"pcbbench"
+	"pcbbench/harness/mutants"
+)
+
+// Exit codes.
+const (
+	exitSurvivors   = 1 // a mutant was not caught in every run, or the code as it is raised an alarm
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx))
+}
+
+func run(ctx context.Context) int {
+	c := mutants.Config{Root: ".", Progress: os.Stderr}
+	var only, dir string
+	flag.IntVar(&c.Runs, "n", 10, "tortures of each mutant")
+	flag.IntVar(&c.Race, "race", 3, "runs of each mutant under the race detector alone")
+	flag.IntVar(&c.Conform, "conform", 3, "runs of the conformance check alone")
+	flag.IntVar(&c.Control, "control", 200, "tortures of the code as it is, which must find nothing")
+	flag.DurationVar(&c.Limit, "limit", 5*time.Second, "of one torture")
+	flag.DurationVar(&c.Stuck, "stuck", 3*time.Second, "without a step a torture has failed")
+	flag.Uint64Var(&c.Seed, "seed", 1, "of the tortures")
+	flag.StringVar(&only, "only", "", "mutants, comma separated, by prefix (default all)")
+	flag.StringVar(&dir, "results", "", "folder for the table, beside printing it")
+	flag.Parse()
+	if flag.NArg() > 0 || c.Runs < 1 || c.Race < 0 || c.Conform < 0 || c.Control < 0 || c.Limit <= 0 || c.Stuck < time.Second {
+		fmt.Fprintln(os.Stderr, "mutants: bad flags or arguments (-h lists the flags)")
+		return exitUsage
+	}
+	if only != "" {
+		c.Only = strings.Split(only, ",")
+	}
+	if len(mutants.Chosen(c.Only)) == 0 {
+		fmt.Fprintf(os.Stderr, "mutants: no mutant is called %s\n", only)
+		return exitUsage
+	}
+	var rows []mutants.Row
+	alarms, err := mutants.Run(ctx, c, func(r mutants.Row) { rows = append(rows, r) })
+	var table bytes.Buffer
+	err = errors.Join(err, mutants.Write(&table, rows, c.Control, alarms))
+	os.Stdout.Write(table.Bytes())
+	if dir != "" && err == nil {
+		err = record(dir, table.Bytes())
+	}
+	switch {
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		return exitSurvivors
+	case alarms > 0:
+		return exitSurvivors
+	}
+	for _, r := range rows {
+		if r.Equal == "" && r.Caught < r.Runs {
+			return exitSurvivors
+		}
+	}
+	return 0
+}
+
+// record keeps the table.
+func record(dir string, table []byte) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	name := time.Now().UTC().Format("20060102T150405") + "-" + pcbbench.Code()[:12] + ".txt"
+	return os.WriteFile(filepath.Join(dir, name), table, 0o666)
+}

@@ -1,0 +1,12 @@
+//go:build mutants
+
+package mutants
+
+import "slices"
+
+// controls are what the code as it is is tortured with, in turn.
+var controls = []string{"scheme global/", "scheme refcount/", "scheme connp/", "scheme connp:groups=1/", "scheme smr/", "scheme smr:smr=epoch/",
+	"scheme smr:smr=gc/", "scheme smr:lost=retry/"}
+
+// List is every mutant.
+var List = slices.Concat(schemeMutants, reclaimMutants, lockMutants, tableMutants, tcpMutants, harnessMutants)

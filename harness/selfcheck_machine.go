@@ -1,0 +1,104 @@
+package harness
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"time"
+
+	"pcbbench/harness/machine"
+)
+
+// checkNoise: accounts do not run backwards, and Disturbed keeps to its limits.
+func (b *bench) checkNoise(rng *rand.Rand) error {
+	before, start := b.noise.Snapshot(), time.Now()
+	for time.Since(start) < time.Millisecond {
+	}
+	d := b.noise.Snapshot().Sub(before)
+	for _, c := range []machine.Count{d.RunDelay, d.CPU, d.Steal, d.Foreign, d.VoluntarySwitches, d.InvoluntarySwitches} {
+		if c.N < 0 || !c.Known && c.N != 0 {
+			return wrong("noise over a millisecond: %+v", d)
+		}
+	}
+	if most := (time.Since(start) + 20*time.Millisecond) * time.Duration(2*runtime.NumCPU()); d.CPU.N > int64(most) {
+		return wrong("this process used %d ns of CPU time in %v", d.CPU.N, time.Since(start))
+	}
+	for range 50 {
+		if err := checkDisturbed(rng); err != nil {
+			return err
+		}
+	}
+	return b.checkTopology(rng)
+}
+
+// checkDisturbed draws a Delta around the documented limits: 15 % run-queue delay on top of what too many workers must wait, 2 % steal, both of
+// the workers' time, and 6 % foreign time of the CPUs' on top of 20 ms a CPU.
+func checkDisturbed(rng *rand.Rand) error {
+	cpus, workers := 1+rng.IntN(8), 1+rng.IntN(16)
+	wall := time.Duration(1+rng.IntN(200)) * time.Millisecond
+	near := func(limit float64) (machine.Count, bool) {
+		over := rng.IntN(4) == 0
+		share := 0.999
+		if over {
+			share = 1.001
+		}
+		c := machine.Count{N: int64(limit * share), Known: rng.IntN(4) > 0}
+		return c, over && c.Known
+	}
+	wanted, granted := float64(wall)*float64(workers), float64(wall)*float64(cpus)
+	d := machine.Delta{CPUs: cpus}
+	var over [3]bool
+	d.RunDelay, over[0] = near((0.15 + max(0, 1-float64(cpus)/float64(workers))) * wanted)
+	d.Steal, over[1] = near(0.02 * wanted)
+	d.Foreign, over[2] = near(0.06*granted + float64(cpus)*20e6)
+	bad, why := d.Disturbed(wall, workers)
+	if want := over[0] || over[1] || over[2]; bad != want || bad != (why != "") {
+		return wrong("%d workers over %v: %+v is disturbed: %v (%s), want %v", workers, wall, d, bad, why, want)
+	}
+	return nil
+}
+
+// checkTopology: the CPUs that may be used are online, and workers are placed on all of them before any has two.
+func (b *bench) checkTopology(rng *rand.Rand) error {
+	t, _ := machine.HostTopology()
+	if runtime.GOOS == "linux" && len(t.Allowed) == 0 {
+		return wrong("no CPU is allowed")
+	}
+	for i, id := range t.Allowed {
+		if i > 0 && id <= t.Allowed[i-1] || t.Online != nil && !slices.Contains(t.Online, id) {
+			return wrong("allowed are the CPUs %v of %v", t.Allowed, t.Online)
+		}
+	}
+	n := 1 + rng.IntN(3*max(1, len(t.Allowed)))
+	order := t.Order(n)
+	if len(t.Allowed) > 0 && len(order) != n {
+		return wrong("%d workers are placed on %v", n, order)
+	}
+	uses := map[int]int{}
+	for _, id := range order {
+		if !slices.Contains(t.Allowed, id) {
+			return wrong("a worker is placed on CPU %d, allowed are %v", id, t.Allowed)
+		}
+		uses[id]++
+	}
+	for _, id := range order {
+		if least, most := n/len(t.Allowed), (n+len(t.Allowed)-1)/len(t.Allowed); uses[id] < least || uses[id] > most {
+			return wrong("%d workers are placed on %v", n, order)
+		}
+	}
+	list := randomCPUs(rng)
+	got, err := machine.ParseCPUList(machine.FormatCPUList(list))
+	if err != nil || !slices.Equal(got, list) {
+		return wrong("CPUs %v are read back as %v, %v", list, got, err)
+	}
+	return nil
+}
+
+func randomCPUs(rng *rand.Rand) (list []int) {
+	for id := range 130 {
+		if rng.IntN(3) > 0 {
+			list = append(list, id)
+		}
+	}
+	return list
+}

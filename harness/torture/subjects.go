@@ -1,0 +1,123 @@
+package torture
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+
+	"pcbbench/locks"
+	"pcbbench/locks/smr"
+	"pcbbench/pcbinfo"
+	"pcbbench/pcbinfo/pcbtest"
+)
+
+// subjects is everything that exists, from the code's own lists.
+func (t *torture) subjects() (all []Subject) {
+	for _, sp := range locks.Specs() {
+		all = append(all, t.lock(sp))
+	}
+	for _, k := range smr.Kinds {
+		all = append(all, t.reclamation(k))
+	}
+	for _, sp := range tables() {
+		all = append(all, t.scheme(sp))
+	}
+	return append(all, workload(), measuring())
+}
+
+// choose are the subjects whose name, or name/check, begins with one of only.
+func choose(all []Subject, only []string) (chosen []Subject, err error) {
+	if len(only) == 0 {
+		return all, nil
+	}
+	used := make([]bool, len(only))
+	for _, s := range all {
+		var checks []Check
+		for _, c := range s.Checks {
+			i := slices.IndexFunc(only, func(o string) bool { return strings.HasPrefix(s.Name+"/"+c.Name, o) })
+			if i >= 0 {
+				used[i] = true
+				checks = append(checks, c)
+			}
+		}
+		if checks != nil {
+			chosen = append(chosen, Subject{s.Name, checks})
+		}
+	}
+	if i := slices.Index(used, false); i >= 0 {
+		var names []string
+		for _, s := range all {
+			names = append(names, s.Name)
+		}
+		return nil, fmt.Errorf("no subject %q; known: %s", only[i], strings.Join(names, ", "))
+	}
+	return chosen, nil
+}
+
+// variants are options under which a scheme works differently, beside its default.
+var variants = []string{"connp:groups=1", "smr:smr=epoch", "smr:smr=gc", "smr:lost=retry"}
+
+// tables are the schemes that keep connections, each with its variants.
+func tables() (specs []pcbinfo.Spec) {
+	for _, s := range pcbinfo.Schemes {
+		for _, text := range append([]string{s.Name}, variants...) {
+			if name, opts, _ := strings.Cut(text, ":"); s.Table && name == s.Name && (opts != "" || text == s.Name) {
+				sp, err := pcbinfo.ParseSpec(text)
+				if err != nil {
+					panic(fmt.Sprintf("torture: %v", err))
+				}
+				specs = append(specs, sp)
+			}
+		}
+	}
+	return specs
+}
+
+// stepsInAll is how many steps the workers of a round make together.
+const stepsInAll = 1600
+
+func (t *torture) scheme(sp pcbinfo.Spec) Subject {
+	config := func(r *Round, steps int) pcbtest.Config {
+		workers := r.Workers
+		if sp.Workers != 0 {
+			workers = min(workers, sp.Workers)
+		}
+		buckets := [...]int{0, 0, 1, 4}[r.Rand.IntN(4)]
+		return pcbtest.Config{Table: pcbinfo.Config{CPUs: workers, Buckets: buckets, Lock: tableLock(sp, r, workers)}, Steps: steps, Seed: r.Seed, Beat: r.Beat}
+	}
+	shared := func(f func(pcbinfo.Spec, pcbtest.Config) error, steps int) func(*Round) error {
+		return func(r *Round) error { return f(sp, config(r, max(20, steps/r.Workers))) }
+	}
+	s := Subject{"scheme " + sp.String(), []Check{
+		{"conform", func(r *Round) error { return pcbtest.Conform(sp, config(r, stepsInAll)) }},
+	}}
+	if sp.Workers == 1 {
+		return s
+	}
+	s.Checks = append(s.Checks,
+		Check{"torture", shared(pcbtest.Torture, stepsInAll)},
+		Check{"flood", shared(func(sp pcbinfo.Spec, c pcbtest.Config) error {
+			c.Flood = true
+			return pcbtest.Torture(sp, c)
+		}, stepsInAll)},
+		Check{"parallel", shared(pcbtest.ConformParallel, stepsInAll)},
+		Check{"linear", shared(func(sp pcbinfo.Spec, c pcbtest.Config) error {
+			c.Linearity = t.report.linearity(s.Name)
+			return pcbtest.Linear(sp, c)
+		}, stepsInAll)},
+	)
+	return s
+}
+
+// tableLock draws one of the locks that the scheme can have, or its own. With more threads than CPUs it is one that parks: others would
+// wait for the system's time slices.
+func tableLock(sp pcbinfo.Spec, r *Round, workers int) locks.Spec {
+	if sp.Lock == "" || r.Rand.IntN(2) == 0 {
+		return locks.Spec{}
+	}
+	specs := slices.DeleteFunc(locks.Specs(), func(l locks.Spec) bool {
+		return l.Policy() != locks.SpinPark && r.Procs > runtime.NumCPU() || l.Policy() == locks.Spin && workers+1 > r.Procs
+	})
+	return specs[r.Rand.IntN(len(specs))]
+}

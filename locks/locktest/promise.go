@@ -1,0 +1,35 @@
+package locktest
+
+import "fmt"
+
+// A promise is what the doc comments of package locks say of a kind. It is said here again so that the torture does not believe
+// what the code under torture says of itself.
+type promise struct {
+	shared     bool // several readers are inside at a time, and a writer that waits keeps new ones out
+	fifo       bool // first come, first served
+	barges     bool // a try takes it even past a waiter, if nobody holds it
+	upgrades   bool // TryUpgrade of the only reader succeeds
+	downgrades bool // Downgrade lets readers in
+	clean      bool // nothing is left in its memory while nobody holds it or waits
+}
+
+// fifo is the Fairness of kinds that promise it.
+const fifo = "first come, first served"
+
+var promises = map[string]promise{
+	"mutex":   {upgrades: true},
+	"rwmutex": {shared: true},
+	"mtx":     {barges: true, upgrades: true, clean: true},
+	"ttas":    {upgrades: true, clean: true},
+	"ticket":  {upgrades: true, fifo: true},
+	"mcs":     {upgrades: true, fifo: true, clean: true},
+	"rw":      {shared: true, barges: true, upgrades: true, downgrades: true, clean: true},
+}
+
+func promised(kind string) promise {
+	p, ok := promises[kind]
+	if !ok {
+		panic(fmt.Sprintf("locktest: kind %s is not in the list of promises", kind))
+	}
+	return p
+}

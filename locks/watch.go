@@ -1,0 +1,79 @@
+package locks
+
+import "pcbbench/locks/witness"
+
+// watch has l report to the witness what happens to it, in builds that have one. Mtx and RW do so themselves, since
+// they are also embedded where no watch sees them.
+func watch(l Lock) Lock {
+	if !witness.Enabled {
+		return l
+	}
+	switch l := l.(type) {
+	case *Mtx, *RW:
+		return l
+	case RWLock:
+		return &watchedRW{watched{l}, l}
+	}
+	return &watched{l}
+}
+
+type watched struct{ l Lock }
+
+// Witnessed returns the lock that is named in reports.
+func (w *watched) Witnessed() any { return w.l }
+
+func (w *watched) Lock(n *Node) {
+	witness.Want(w.l, witness.Exclusive)
+	w.l.Lock(n)
+	witness.Got(w.l, witness.Exclusive)
+}
+
+func (w *watched) TryLock(n *Node) bool {
+	if !w.l.TryLock(n) {
+		return false
+	}
+	witness.Got(w.l, witness.Exclusive)
+	return true
+}
+
+func (w *watched) Unlock(n *Node) {
+	witness.Drop(w.l, witness.Exclusive)
+	w.l.Unlock(n)
+}
+
+type watchedRW struct {
+	watched
+	rw RWLock
+}
+
+func (w *watchedRW) RLock(n *Node) {
+	witness.Want(w.l, witness.Shared)
+	w.rw.RLock(n)
+	witness.Got(w.l, witness.Shared)
+}
+
+func (w *watchedRW) TryRLock(n *Node) bool {
+	if !w.rw.TryRLock(n) {
+		return false
+	}
+	witness.Got(w.l, witness.Shared)
+	return true
+}
+
+func (w *watchedRW) RUnlock(n *Node) {
+	witness.Drop(w.l, witness.Shared)
+	w.rw.RUnlock(n)
+}
+
+func (w *watchedRW) TryUpgrade(n *Node) bool {
+	if !w.rw.TryUpgrade(n) {
+		return false
+	}
+	witness.Change(w.l, witness.Exclusive)
+	return true
+}
+
+func (w *watchedRW) Downgrade(n *Node) {
+	witness.Change(w.l, witness.Shared)
+	w.rw.Downgrade(n)
+}

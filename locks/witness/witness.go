@@ -1,0 +1,38 @@
+// Package witness checks at run time in what order locks are taken, after FreeBSD's WITNESS(4), sys/kern/subr_witness.c. A deadlock
+// needs two workers at the wrong moment; the order that allows it is seen by one worker at any moment.
+//
+// Locks have classes: the name that Name gave to the lock, else the Go type. A lock is wanted under all locks that the goroutine holds,
+// and each of those pairs of classes is judged:
+//
+//   - if Order names both, its edges must lead from the outer to the inner one;
+//   - if not, the pair is learned when it is met first, and what would close a circle with declared or learned pairs is a violation;
+//   - two locks of one class must both have a rank (see Rank) and be taken by growing rank, or the class must be declared under itself.
+//
+// A try cannot wait, so it is not judged; what it got is held like anything else. Violations are moreover: a lock taken
+// twice by one goroutine, also shared and also when it would upgrade by waiting; release, upgrade or downgrade of
+// what the goroutine does not hold so; waiting for a lock or for a grace period inside an SMR section; and the end of a section
+// that the goroutine is not in. A violation panics with an oracle.Violation that names the sites involved, each by its innermost calls
+// outside of the locks, innermost first.
+//
+// What a call does is chosen by the build tag witness: without it nothing, and the calls are inlined away. With it they do nothing
+// but an atomic load until Enable. The tag needs amd64 or arm64.
+package witness
+
+// A Mode is a way to hold a lock.
+type Mode uint8
+
+const (
+	Exclusive Mode = iota
+	Shared
+)
+
+var modeNames = [...]string{Exclusive: "exclusively", Shared: "shared"}
+
+func (m Mode) String() string { return modeNames[m] }
+
+// An Edge says that locks of one class were wanted under locks of another.
+type Edge struct {
+	Outer, Inner         string // the classes
+	OuterSite, InnerSite string // where the two were taken, one of the times
+	Count                uint64 // how often
+}

@@ -1,0 +1,286 @@
+package workloadtest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"pcbbench/locks/oracle"
+	"pcbbench/pcbinfo"
+	"pcbbench/workloads"
+	"pcbbench/workloads/netisr"
+)
+
+// laps is how often a workload is replayed on the record: a second time to see what the first one left behind.
+const laps = 2
+
+// A show is one workload with its record.
+type show struct {
+	p   workloads.Params // as they were asked for
+	w   *workloads.Workload
+	rec *record
+	ds  []*workloads.Driver
+}
+
+// perform builds p's workload and replays it on a record: one goroutine steps the workers in an order drawn from rng, each as far ahead of
+// the others as Ready lets it.
+func perform(p workloads.Params, rng *rand.Rand, beat func(int)) (*show, error) {
+	w, err := workloads.Build(p)
+	if err != nil {
+		return nil, oracle.Violated(oracle.Answer, "%+v: %w", p, err)
+	}
+	s := &show{p: p, w: w, rec: newRecord(w.Workers, p.Trace != "")}
+	if err := w.Open(s.rec); err != nil {
+		return s, oracle.Violated(oracle.Answer, "opening: %w", err)
+	}
+	if got := s.rec.Stats(); w.Opened() != got {
+		return s, oracle.Violated(oracle.Conservation, "Opened is %+v, the table has counted %+v", w.Opened(), got)
+	}
+	w.Forget()
+	s.rec.traffic = 0
+	s.ds = w.Drivers(s.rec, netisr.Models[rng.IntN(len(netisr.Models))])
+	for _, c := range s.rec.cpus {
+		c.begin()
+	}
+	if err := s.run(rng, beat); err != nil {
+		return s, err
+	}
+	if s.rec.err != nil {
+		return s, s.rec.err
+	}
+	if err := w.Check(s.rec, s.ds); err != nil {
+		return s, oracle.Violated(oracle.Answer, "Check on the reference: %w", err)
+	}
+	return s, nil
+}
+
+// run steps the drivers.
+func (s *show) run(rng *rand.Rand, beat func(int)) error {
+	steps, next := make([]int, len(s.ds)), make([]int, len(s.ds))
+	for idle := 0; ; {
+		beat(0)
+		moved, over := false, true
+		first := rng.IntN(len(s.ds))
+		for i := range s.ds {
+			i = (first + i) % len(s.ds)
+			d, c := s.ds[i], s.rec.cpus[i]
+			if !d.Before(laps) {
+				continue
+			}
+			over = false
+			for burst := rng.IntN(64); burst >= 0 && d.Before(laps) && d.Ready(); burst-- {
+				moved = true
+				before := s.rec.traffic
+				n := d.Next()
+				if steps[i]++; uint64(n) != s.rec.traffic-before {
+					return oracle.Violated(oracle.Conservation, "Next sent %d segments and says %d", s.rec.traffic-before, n)
+				}
+				if s.rec.err != nil {
+					return s.rec.err
+				}
+				if c.lap == 0 && !d.Before(1) {
+					next[i] = steps[i] // batches of a lap, from here on
+				}
+				if err := s.counts(i, steps[i], next[i]); err != nil {
+					return err
+				}
+				if n := next[i]; n > 0 && steps[i]%n == 0 && c.lap+1 < laps {
+					c.begin()
+				}
+			}
+		}
+		if over {
+			return nil
+		}
+		if idle++; moved {
+			idle = 0
+		}
+		if idle > 1 { // once each has told the others where it is, one of them is the last
+			return oracle.Violated(oracle.Progress, "no worker may send its next batch")
+		}
+	}
+}
+
+// counts holds Begun and Before to the number of batches done, once it is known how many a lap has.
+func (s *show) counts(i, steps, perLap int) error {
+	d := s.ds[i]
+	begun, done := uint64(1), uint64(0)
+	if perLap > 0 {
+		begun, done = uint64((steps+perLap-1)/perLap), uint64(steps/perLap)
+	}
+	if got := d.Begun(); got != begun || d.Before(done) || !d.Before(done+1) {
+		return oracle.Violated(oracle.Conservation, "worker %d after %d batches of %d a lap: %d laps begun, want %d; before the end of lap %d: %v, of %d: %v",
+			i, steps, perLap, got, begun, done, d.Before(done), done+1, d.Before(done+1))
+	}
+	return nil
+}
+
+// twice checks that a second building of s's workload gives the same, and that another seed gives another.
+func (s *show) twice() error {
+	same, err := workloads.Build(s.p)
+	if err != nil {
+		return oracle.Violated(oracle.Answer, "building a second time: %w", err)
+	}
+	a, b := trace(same), s.trace()
+	if !reflect.DeepEqual(a, b) {
+		return oracle.Violated(oracle.Distribution, "two workloads of seed %d differ", s.p.Seed)
+	}
+	if s.rec.replay { // the capture decides
+		return nil
+	}
+	p := s.p
+	p.Seed++
+	other, err := workloads.Build(p)
+	if err != nil {
+		return oracle.Violated(oracle.Answer, "building with another seed: %w", err)
+	}
+	if reflect.DeepEqual(trace(other), b) {
+		return oracle.Violated(oracle.Distribution, "seeds %d and %d give the same workload", s.p.Seed, p.Seed)
+	}
+	return nil
+}
+
+// A print is what of a segment does not depend on the table.
+type print struct {
+	faddr pcbinfo.Addr
+	fport uint16
+	seq   uint32
+	len   uint16
+	flags uint8
+}
+
+func printOf(seg *pcbinfo.Segment) print {
+	return print{seg.Inc.Faddr, seg.Inc.Fport, seg.Seq, seg.Len, seg.Flags}
+}
+
+// prints is a table without connections that keeps the prints of its segments.
+type prints struct {
+	pcbinfo.Info
+	cpus []printer
+}
+
+type printer struct {
+	pcbinfo.CPU
+	segs []print
+}
+
+func (p *prints) CPU(cpu int) pcbinfo.CPU { return &p.cpus[cpu] }
+
+func (p *printer) Input(segs []*pcbinfo.Segment) {
+	for _, seg := range segs {
+		p.segs = append(p.segs, printOf(seg))
+	}
+}
+
+// trace is the first lap of w, by worker.
+func trace(w *workloads.Workload) (all [][]print) {
+	sp, err := pcbinfo.ParseSpec("null")
+	if err != nil {
+		panic("workloadtest: " + err.Error())
+	}
+	in, err := sp.New(pcbinfo.Config{CPUs: w.Workers})
+	if err != nil {
+		panic("workloadtest: " + err.Error())
+	}
+	p := &prints{Info: in, cpus: make([]printer, w.Workers)}
+	for i := range p.cpus {
+		p.cpus[i].CPU = in.CPU(i)
+	}
+	if w.Open(p) != nil {
+		return nil
+	}
+	for i := range p.cpus {
+		p.cpus[i].segs = nil
+	}
+	ds := w.Drivers(p, netisr.Models[0])
+	for left := true; left; {
+		left = false
+		for _, d := range ds {
+			if d.Before(1) {
+				left = true
+				if d.Ready() {
+					d.Next()
+				}
+			}
+		}
+	}
+	for i := range p.cpus {
+		all = append(all, p.cpus[i].segs)
+	}
+	return all
+}
+
+// trace is the first lap of what was recorded.
+func (s *show) trace() (all [][]print) {
+	for _, c := range s.rec.cpus {
+		var one []print
+		for i := range c.segs[0] {
+			one = append(one, printOf(&c.segs[0][i]))
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// live replays p's workload on a table of a real scheme, with a goroutine a worker, and has it checked.
+func live(sp pcbinfo.Spec, p workloads.Params, times uint64, around func(pcbinfo.Info) pcbinfo.Info, beat func(int)) error {
+	w, err := workloads.Build(p)
+	if err != nil {
+		return oracle.Violated(oracle.Answer, "%+v: %w", p, err)
+	}
+	in, err := sp.New(pcbinfo.Config{CPUs: w.Workers, Conns: max(w.Conns, w.Flows()), Seed: p.Seed})
+	if err != nil {
+		return oracle.Violated(oracle.Answer, "%v: %w", sp, err)
+	}
+	in = around(in)
+	if err := w.Open(in); err != nil {
+		return fmt.Errorf("%v: %w", sp, err)
+	}
+	w.Forget()
+	ds := w.Drivers(in, netisr.Models[0])
+	if err := race(ds, times, beat); err != nil {
+		return fmt.Errorf("%v: %w", sp, err)
+	}
+	check := w.Check
+	if !sp.Table {
+		check = w.CheckCount
+	}
+	if err := check(in, ds); err != nil {
+		return oracle.Violated(oracle.Conservation, "%v: %w", sp, err)
+	}
+	if err := in.Close(); err != nil {
+		return oracle.Violated(oracle.Conservation, "%v: %w", sp, err)
+	}
+	return nil
+}
+
+// race runs all drivers at once to the end of that many laps.
+func race(ds []*workloads.Driver, times uint64, beat func(int)) error {
+	var failed atomic.Bool
+	errs := make([]error, len(ds))
+	var wg sync.WaitGroup
+	for i, d := range ds {
+		wg.Go(func() {
+			errs[i] = oracle.Guard(func() error {
+				for d.Before(times) && !failed.Load() {
+					beat(i)
+					if d.Ready() {
+						d.Next()
+					} else {
+						runtime.Gosched()
+					}
+				}
+				return nil
+			})
+			if errs[i] != nil {
+				failed.Store(true)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,126 @@
+package workloadtest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"pcbbench/locks/oracle"
+	"pcbbench/pcbinfo"
+	"pcbbench/workloads"
+)
+
+// Torture is one round: a random workload is built and held to what is promised of it, replayed on a scheme at full speed, and Check is
+// shown faults. All but the scheduler's choices follow from seed, which every error names. beat, which may be nil, is called now and then by each
+// worker.
+func Torture(seed uint64, beat func(worker int)) error {
+	if beat == nil {
+		beat = func(int) {}
+	}
+	rng := newRNG(seed)
+	p := draw(rng)
+	err := oracle.Guard(func() error {
+		for _, check := range []func(*rand.Rand) error{checkToeplitz, checkParams} {
+			if err := check(rng); err != nil {
+				return err
+			}
+		}
+		return inspect(p, rng, beat)
+	})
+	if err != nil {
+		return fmt.Errorf("workload seed %d, %+v: %w", seed, p, err)
+	}
+	sp, p := drawLive(rng)
+	err = oracle.Guard(func() error {
+		if err := live(sp, p, 2, func(in pcbinfo.Info) pcbinfo.Info { return in }, beat); err != nil {
+			return err
+		}
+		if sp.Table {
+			return checkMisdeed(sp, seed, rng, beat)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("workload seed %d, %+v on %v: %w", seed, p, sp, err)
+	}
+	return nil
+}
+
+// inspect builds p's workload and checks all that can be seen of it.
+func inspect(p workloads.Params, rng *rand.Rand, beat func(int)) error {
+	s, err := perform(p, rng, beat)
+	if err != nil {
+		return err
+	}
+	for _, check := range []func() error{s.checkScripts, s.checkRings, s.checkNames, s.checkMix, s.checkSpray, s.twice,
+		func() error { return s.checkCheck(rng) }} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSpray: where a connection's pieces lie far apart, each goes to a worker of its own choice.
+func (s *show) checkSpray() error {
+	w := s.w
+	if w.Affinity != workloads.Spray || w.Mix != "tpca" && w.Mix != "rpc" || w.Skew > 0 || w.Conns < 1000 || w.Batch*w.Workers > 32 {
+		return nil
+	}
+	if most := 1 - 1/float64(w.Workers); w.Sprayed < 0.7*most || w.Sprayed > 1.05*most {
+		return oracle.Violated(oracle.Distribution, "Sprayed is %.2f of %d connections in batches of %d over %d workers", w.Sprayed, w.Conns, w.Batch, w.Workers)
+	}
+	return nil
+}
+
+// sizes are how many connections of each mix a round may have.
+var sizes = map[string]int{"bulk": 1500, "churn": 2500, "rpc": 3000, "tpca": 2000, "synflood": 1000, "idle-heavy": 6000, "walk": 2500}
+
+// draw makes Params of any mix.
+func draw(rng *rand.Rand) workloads.Params {
+	m := workloads.Mixes[rng.IntN(len(workloads.Mixes))]
+	for m.Traced {
+		m = workloads.Mixes[rng.IntN(len(workloads.Mixes))]
+	}
+	p := workloads.Params{Mix: m.Name, Seed: rng.Uint64(), Conns: logUniform(rng, 10, max(100, sizes[m.Name])), Workers: 1 + rng.IntN(5), Batch: logUniform(rng, 1, 130)}
+	if rng.IntN(2) == 0 {
+		p.Affinity = workloads.Spray
+	}
+	if rng.IntN(4) == 0 {
+		p.Batch = 0
+	}
+	if rng.IntN(2) == 0 {
+		p.Listeners, p.Peers = 1+rng.IntN(9), logUniform(rng, 8, 2000)
+	}
+	if rng.IntN(2) == 0 {
+		p.V6 = [...]float64{-1, 1, rng.Float64()}[rng.IntN(3)]
+	}
+	if rng.IntN(2) == 0 {
+		p.Payload = logUniform(rng, 1, 65535)
+	}
+	if m.Popularity && rng.IntN(2) == 0 {
+		p.Skew = 1.5 * rng.Float64()
+	}
+	return p
+}
+
+// drawLive makes a scheme and Params for it.
+func drawLive(rng *rand.Rand) (pcbinfo.Spec, workloads.Params) {
+	sp, err := pcbinfo.ParseSpec(pcbinfo.Schemes[rng.IntN(len(pcbinfo.Schemes))].Name)
+	if err != nil {
+		panic("workloadtest: " + err.Error())
+	}
+	p := draw(rng)
+	p.Conns, p.Workers = logUniform(rng, 10, 400), 1+rng.IntN(4)
+	if sp.Workers > 0 {
+		p.Workers = min(p.Workers, sp.Workers)
+	}
+	return sp, p
+}
+
+// logUniform draws a number from lo to hi, each magnitude as often.
+func logUniform(rng *rand.Rand, lo, hi int) int {
+	return int(float64(lo) * math.Pow(float64(hi+1)/float64(lo), rng.Float64()))
+}
+
+func newRNG(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x776f726b)) }
