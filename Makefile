@@ -63,6 +63,11 @@ lint: ## formatting, vet, staticcheck
 fuzz: ## a minute of fuzzing for each target
 	$(GO) test ./workloads/pcap -run '^$$' -fuzz FuzzRead -fuzztime 60s
 	$(GO) test ./pcbinfo -run '^$$' -fuzz FuzzSegments -fuzztime 60s
+	$(GO) test ./pcbinfo/pcbtest -run '^$$' -fuzz FuzzMachine -fuzztime 60s
+	$(GO) test ./workloads -run '^$$' -fuzz FuzzReplay -fuzztime 60s
+	$(GO) test ./harness -run '^$$' -fuzz FuzzExperiment -fuzztime 60s
+	$(GO) test ./harness/compare -run '^$$' -fuzz FuzzRead -fuzztime 60s
+	$(GO) test ./harness/cmd/pcbbench -run '^$$' -fuzz FuzzFlags -fuzztime 60s
 
 check: lint test race quick ## what CI does
 

@@ -14,13 +14,20 @@ import (
 	"testing"
 )
 
-// arrows are the imports of every package, its tests aside: those of this module and those of other modules. The test packages
-// (locktest, pcbtest) are in no list.
+// arrows are the imports of every package, its tests aside: those of this module and those of other modules. Of what is not a test package
+// itself (locktest, smrtest, pcbtest, …) only harness/torture may import one.
 var arrows = map[string][]string{
-	"harness/cmd/pcbbench": {"harness", "harness/compare", "harness/machine", "harness/schedule",
-		"locks", "locks/smr", "pcbinfo", "workloads", "workloads/netisr"}, // to list what there is
-	"harness": {"harness/machine", "locks", "pcbinfo", "workloads", "workloads/netisr",
-		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/perf/benchfmt"},
+	"harness/cmd/pcbbench": {"harness", "harness/compare", "harness/machine", "harness/proof", "harness/schedule", "harness/torture",
+		"locks", "locks/probe", "locks/smr", "pcbinfo", "workloads", "workloads/netisr"}, // to list what there is
+	"harness": {"harness/machine", "harness/proof", "locks", "pcbinfo", "workloads", "workloads/netisr",
+		"locks/oracle", "locks/smr", // its check of itself
+		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/perf/benchfmt", "golang.org/x/perf/benchunit"},
+	".":                   {},
+	"harness/cmd/mutants": {"harness/mutants"},
+	"harness/mutants":     {},
+	"harness/proof":       {},
+	"harness/torture": {"harness", "harness/proof", "locks", "locks/locktest", "locks/oracle", "locks/probe", "locks/smr", "locks/smr/smrtest", "locks/witness",
+		"pcbinfo", "pcbinfo/pcbtest", "workloads/netisr", "workloads/netisr/netisrtest", "workloads/workloadtest"},
 	"harness/schedule": {"locks", "locks/oracle", "locks/probe", "locks/smr", "pcbinfo"},
 	"harness/compare":  {"golang.org/x/perf/benchfmt", "golang.org/x/perf/benchmath"}, // reads any file, knows no scheme
 	"harness/machine":  {"github.com/klauspost/cpuid/v2", "github.com/loov/hrtime", "golang.org/x/sys/unix"},
@@ -29,6 +36,7 @@ var arrows = map[string][]string{
 	"workloads/netisr": {"pcbinfo"},
 	"workloads/pcap": {"github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers",
 		"github.com/gopacket/gopacket/pcapgo"},
+	"workloads/workloadtest":      {"locks/crew", "locks/oracle", "pcbinfo", "pcbinfo/pcbtest", "workloads", "workloads/netisr"},
 	"workloads/netisr/netisrtest": {"locks/crew", "locks/oracle", "pcbinfo", "workloads/netisr"},
 
 	"pcbinfo":         {"locks", "locks/oracle", "locks/probe", "locks/smr", "locks/witness"},
@@ -36,7 +44,7 @@ var arrows = map[string][]string{
 
 	"locks":          {"locks/probe", "locks/witness", "github.com/klauspost/cpuid/v2"},
 	"locks/crew":     {"locks/oracle"},
-	"locks/locktest": {"locks", "locks/crew", "locks/oracle"},
+	"locks/locktest": {"locks", "locks/crew", "locks/oracle", "locks/probe"},
 	"locks/oracle":   {},
 	"locks/probe":    {},
 	"locks/smr":      {"locks/probe", "locks/witness"},

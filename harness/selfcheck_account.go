@@ -75,7 +75,7 @@ const (
 // What an account adds to the heap for itself and for each connection of the opening table.
 const (
 	accountBytes = 8 << 20
-	connBytes    = 128 << 10
+	connBytes    = 64 << 10
 )
 
 // now is the time since the account's base.

@@ -55,7 +55,31 @@ func checkLayout(rng *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	return apart("workloads.Driver", reflect.ValueOf(w.Drivers(null, netisr.Models[0])))
+	ds := reflect.ValueOf(w.Drivers(null, netisr.Models[0]))
+	if err := apart("workloads.Driver", ds); err != nil {
+		return err
+	}
+	return polled("workloads.Driver", ds.Index(0).Elem())
+}
+
+// polled checks that the atomics of a struct, which others poll, are not on a line with what its owner writes.
+func polled(what string, v reflect.Value) error {
+	own := map[uintptr]bool{}
+	for _, atomic := range []bool{false, true} {
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if f.Name == "_" || (f.Type.PkgPath() == "sync/atomic") != atomic {
+				continue
+			}
+			for at := range fields(f.Type, v.Field(i).UnsafeAddr()) {
+				if atomic && own[at] {
+					return oracle.Violated(oracle.Layout, "%s: %s, which others poll, is on a line with what its owner writes", what, f.Name)
+				}
+				own[at] = true
+			}
+		}
+	}
+	return nil
 }
 
 // line is what caches move at a time: two lines of 64 bytes, which amd64 fetches in pairs, or one of Apple's.

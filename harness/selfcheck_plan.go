@@ -33,36 +33,41 @@ func checkMatrix(rng *rand.Rand) error {
 			return wrong("worker counts up to %d are %v", cpus, got)
 		}
 	}
+	for cpus := 1; cpus < 20; cpus++ {
+		if err := checkThin(Matrix{CPUs: cpus, Schemes: []string{"global"}, Mixes: []string{"rpc"}, Works: []int{0}}.Experiments(), WorkerCounts(cpus)); err != nil {
+			return err
+		}
+	}
 	m := Matrix{CPUs: 1 + rng.IntN(4), Mixes: []string{"rpc", "churn"}, Works: []int{rng.IntN(100), 500}, Conns: []int{10 + rng.IntN(500), 2000},
-		Batches: []int{1 + rng.IntN(100)}, Affinities: []workloads.Affinity{workloads.RSS, workloads.Spray}, Pins: []string{PinNone, PinCPU}}
-	es := m.Experiments()
-	workers := WorkerCounts(m.CPUs)
-	want := 0
+		Batches: []int{1 + rng.IntN(100)}, Affinities: []workloads.Affinity{workloads.RSS, workloads.Spray}, Pins: []string{PinNone, PinCPU},
+		Params: workloads.Params{Peers: 1 + rng.IntN(100)}}
+	want := map[Experiment]bool{}
 	for _, s := range pcbinfo.Schemes {
-		for _, n := range workers {
-			if s.Workers == 0 || n <= s.Workers {
-				want += 2 * 2 * 2 * 2 * 2
+		for _, n := range WorkerCounts(m.CPUs) {
+			if s.Workers != 0 && n > s.Workers {
+				continue
+			}
+			for bits := range 1 << 5 {
+				pick := func(bit int) int { return bits >> bit & 1 }
+				p := m.Params
+				p.Mix, p.Workers, p.Conns, p.Batch, p.Affinity = m.Mixes[pick(0)], n, m.Conns[pick(1)], m.Batches[0], m.Affinities[pick(2)]
+				want[Experiment{Scheme: s.Name, Lock: "default", Workload: p, Work: m.Works[pick(3)], Pin: m.Pins[pick(4)]}] = true
 			}
 		}
 	}
-	if len(es) != want {
-		return wrong("%d experiments, want %d", len(es), want)
-	}
+	es := m.Experiments()
 	names := map[string]bool{}
 	for _, e := range es {
 		v, err := e.resolve()
-		if err != nil {
-			return wrong("an experiment of the matrix is refused: %v", err)
+		if err != nil || !want[e] {
+			return wrong("experiment %+v of the matrix %+v: it should be there: %v; %v", e, m, want[e], err)
 		}
 		names[v.name()] = true
 	}
-	if len(names) != want {
-		return wrong("%d experiments have %d names", want, len(names))
+	if len(es) != len(want) || len(names) != len(want) {
+		return wrong("%d experiments of %d names, want %d of the matrix %+v", len(es), len(names), len(want), m)
 	}
-	if err := checkName(rng); err != nil {
-		return err
-	}
-	return checkThin(es, workers)
+	return checkName(rng)
 }
 
 // checkName: a benchmark's name says what was chosen.
@@ -175,7 +180,7 @@ func checkRunner(rng *rand.Rand) error {
 	if err != nil {
 		return nil
 	}
-	o := Options{Experiments: Matrix{CPUs: 4, Schemes: []string{"global", "smr"}}.Experiments(), Processes: 1 + rng.IntN(2), Rounds: 1 + rng.IntN(3),
+	o := Options{Experiments: Matrix{CPUs: 4, Schemes: []string{"global", "smr"}, Mixes: []string{"rpc"}, Works: []int{0}}.Experiments(), Processes: 1 + rng.IntN(2), Rounds: 1 + rng.IntN(3),
 		Measure: time.Duration(1+rng.IntN(50)) * time.Millisecond, Seed: rng.Uint64(), Stderr: io.Discard}
 	status := [...]int{0, ExitFailedSamples, 1}[rng.IntN(3)]
 	o.Command = []string{shell, "-c", fmt.Sprintf("cat; echo; echo BenchmarkX 1 2 ns/seg; printf 'BenchmarkCut 1'; exit %d", status)}
@@ -217,7 +222,7 @@ func checkRunner(rng *rand.Rand) error {
 
 // checkPlan: the measured time fits the budget and keeps to its limits; a budget that is too small costs worker counts.
 func checkPlan(r *runner, shell string) error {
-	r.Measure, r.Command = 0, []string{shell, "-c", "cat >/dev/null; exit 3"}
+	r.Measure, r.Command = 0, []string{shell, "-c", "cat >/dev/null; sleep 0.02; exit 3"}
 	all := len(r.Experiments)
 	samples := time.Duration(all * r.Rounds * r.Processes)
 	for _, budget := range []time.Duration{samples * 100 * time.Millisecond, samples * time.Hour, time.Millisecond} {

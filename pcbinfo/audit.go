@@ -87,8 +87,8 @@ func (a *auditor) inpcb(inp *Inpcb) bool {
 	inp.mark = a.met
 	tp := &inp.tp
 	switch {
-	case inp.flags != 0 || inp.refs.Load() != 1 || inp.users.Load() != 0:
-		a.fail("%v in %v at rest has flags %d, %d references, %d users", inp.inc, tp.state, inp.flags, inp.refs.Load(), inp.users.Load())
+	case inp.flags != 0 || inp.refs.Load() != 1 || inp.users.n.Load() != 0:
+		a.fail("%v in %v at rest has flags %d, %d references, %d users", inp.inc, tp.state, inp.flags, inp.refs.Load(), inp.users.n.Load())
 	case tp.state == Closed || tp.state >= numStates:
 		a.fail("%v is in the table in state %v", inp.inc, tp.state)
 	case !inp.lock.TryLock(nil):

@@ -1,6 +1,8 @@
 package pcbinfo
 
 import (
+	"sync/atomic"
+
 	"pcbbench/locks/oracle"
 	"pcbbench/locks/probe"
 )
@@ -8,39 +10,51 @@ import (
 // guard.go: what torture builds hold every scheme to while it runs, at the steps that all of them come through. Nothing of it is left
 // in other builds: probe.Enabled is a constant.
 
+// users are who uses something: readers, or one writer.
+type users struct{ n atomic.Int32 }
+
 // aloneUser is more than there can be readers.
 const aloneUser = 1 << 20
 
-// begin notes that the caller uses inp, by itself or beside other readers, and panics with a Violation if the scheme has let it in beside
-// somebody it excludes, or handed it an inpcb that is not in use for inc (nil: for anything). It returns which life of the memory this
-// is. The probe in between gives whoever should be kept out a chance to come in.
-func (inp *Inpcb) begin(inc *ConnInfo, alone bool) (gen uint32) {
-	n := int32(1)
+func weight(alone bool) int32 {
 	if alone {
-		n = aloneUser
+		return aloneUser
 	}
-	if was := inp.users.Add(n) - n; was != 0 && (alone || was >= aloneUser) {
-		panic(oracle.Violated(oracle.Exclusion, "%v is used by two at once, alone %v", inp.inc, alone))
+	return 1
+}
+
+// begin notes that the caller uses what u counts for, by itself or beside other readers, and panics with a Violation if somebody is in it whom the
+// scheme's locks should have kept out. The probe gives whoever should be kept out a chance to come in.
+func (u *users) begin(what string, alone bool) {
+	n := weight(alone)
+	if was := u.n.Add(n) - n; was != 0 && (alone || was >= aloneUser) {
+		panic(oracle.Violated(oracle.Exclusion, "%s: used by two at once, by the later alone: %v", what, alone))
 	}
 	probe.Work(0)
+}
+
+func (u *users) end(what string, alone bool) {
+	probe.Work(0)
+	if u.n.Add(-weight(alone)) < 0 {
+		panic(oracle.Violated(oracle.Exclusion, "%s: used by two at once", what))
+	}
+}
+
+// begin notes that the caller uses inp, and panics if that is not in use for inc (nil: for anything). It returns which life of the memory this
+// is.
+func (inp *Inpcb) begin(inc *ConnInfo, alone bool) (gen uint32) {
+	inp.users.begin("inpcb", alone)
 	inp.inUse(inc)
 	return inp.gen
 }
 
 // end takes begin's mark off.
 func (inp *Inpcb) end(gen uint32, alone bool) {
-	probe.Work(0)
 	if inp.gen != gen || inp.refs.Load() < 1 {
 		panic(oracle.Violated(oracle.Key, "%v: life %d, with %d references, became life %d under its user",
 			inp.inc, gen, inp.refs.Load(), inp.gen))
 	}
-	n := int32(1)
-	if alone {
-		n = aloneUser
-	}
-	if inp.users.Add(-n) < 0 {
-		panic(oracle.Violated(oracle.Exclusion, "%v was used by two at once", inp.inc))
-	}
+	inp.users.end("inpcb", alone)
 }
 
 func (inp *Inpcb) inUse(inc *ConnInfo) {
@@ -62,4 +76,17 @@ func (inc *ConnInfo) named() *ConnInfo {
 		return &ConnInfo{Laddr: inc.Laddr, Lport: inc.Lport}
 	}
 	return inc
+}
+
+// mustBeNew panics if a name that is to be inserted stands in the table.
+func (tb *table) mustBeNew(inp *Inpcb) {
+	b := &tb.hashbase[inp.hash&tb.mask]
+	if inp.inc.Fport == 0 {
+		b = &tb.wildbase[inp.inc.Lport%wildHash]
+	}
+	for p := b.head.Load(); p != nil; p = p.hashNext.Load() {
+		if p.inc == inp.inc {
+			panic(oracle.Violated(oracle.Answer, "%v is inserted while it stands in the table", inp.inc))
+		}
+	}
 }

@@ -45,7 +45,7 @@ type Inpcb struct {
 	twPrev   *Inpcb                 // (t), (z)
 	twExpire uint32                 // (t) tick at which 2MSL ends
 	onTw     bool                   // (t)
-	users    atomic.Int32           // (a) who is using it: only in torture builds, see guard.go
+	users    users                  // (a) who is using it: only in torture builds, see guard.go
 	mark     uint32                 // the audit that has met it last; at rest
 	_        [56]byte
 }

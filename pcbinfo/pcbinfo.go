@@ -60,10 +60,13 @@ type Config struct {
 	Halfs   int        // half-open connections to size the syncache for, at least; default by Conns, see syncacheSize
 	Lock    locks.Spec // the table lock; zero: the scheme's own
 	Groups  int        // connp: number of groups; default 64
-	SMR     string     // smr: the reclamation scheme; default "gus"
-	Work    uint32     // protocol work a segment under the inpcb lock, in units of locks.Delay
-	MSL     uint32     // maximum segment lifetime in ticks; default 1
-	Seed    uint64     // of the hashes
+	// Magazine is how many inpcbs go to and from the zone, and wait for a grace period, together; default 64 (a bucket of uma(9)). Small ones
+	// bring memory back sooner.
+	Magazine int
+	SMR      string // smr: the reclamation scheme; default "gus"
+	Work     uint32 // protocol work a segment under the inpcb lock, in units of locks.Delay
+	MSL      uint32 // maximum segment lifetime in ticks; default 1
+	Seed     uint64 // of the hashes
 	// Ephemeral ports are First to Last, by default 49152 to 65535 (IANA, and FreeBSD's portrange.hifirst).
 	FirstPort, LastPort uint16
 
@@ -87,6 +90,7 @@ func (cfg Config) withDefaults(lock string) (_ Config, err error) {
 	}
 	def(&cfg.Conns, 1024)
 	def(&cfg.Groups, 64)
+	def(&cfg.Magazine, magSize)
 	if cfg.SMR == "" {
 		cfg.SMR = "gus"
 	}
@@ -177,7 +181,7 @@ type base struct {
 // init makes cfg.CPUs handles and one more, the table's own, for Walk and Close.
 func (b *base) init(cfg Config, dom smr.Domain) {
 	b.cfg = cfg
-	b.zone.init(cfg.CPUs+1, dom)
+	b.zone.init(cfg.CPUs+1, cfg.Magazine, dom)
 	b.cpus = make([]*cpu, cfg.CPUs+1)
 	for i := range b.cpus {
 		b.cpus[i] = &cpu{id: i, b: b}

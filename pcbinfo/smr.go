@@ -59,6 +59,7 @@ func newSMR(cfg Config) (Info, error) {
 	witness.Name(&in.walk, "walk")
 	in.init(cfg, in.dom)
 	in.tb.init(cfg.Conns, cfg.Buckets, cfg.Seed)
+	in.tb.lockless = true
 	in.sc.init(syncacheSize(&cfg), true)
 	in.handles = make([]smrCPU, len(in.cpus))
 	for i, c := range in.cpus {

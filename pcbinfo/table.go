@@ -30,7 +30,10 @@ type table struct {
 	count  int                   // ipi_count
 	gencnt uint64                // ipi_gencnt: grows with every insertion and removal
 	tw     twQueue
-	_      [lineSize - 40]byte
+	// Only in torture builds, see guard.go:
+	hashUsers, listUsers users
+	lockless             bool // lookups go on beside a writer
+	_                    [lineSize - 56]byte
 }
 
 // init sizes the exact hash for conns connections at one a bucket; buckets overrides that if not zero.
@@ -60,6 +63,10 @@ func (tb *table) lookup(inc *ConnInfo) *Inpcb {
 
 // lookupExact's Loads pair with the Stores in insertHash and removeHash: a block seen in a chain is whole.
 func (tb *table) lookupExact(inc *ConnInfo, hash uint32) *Inpcb {
+	if probe.Enabled && !tb.lockless {
+		tb.hashUsers.begin("the hash", false)
+		defer tb.hashUsers.end("the hash", false)
+	}
 	b := &tb.hashbase[hash&tb.mask]
 	probe.Load(b)
 	inp := b.head.Load()
@@ -72,6 +79,10 @@ func (tb *table) lookupExact(inc *ConnInfo, hash uint32) *Inpcb {
 
 // lookupWild finds the listener for a local end; one bound to the address stands before one bound to any.
 func (tb *table) lookupWild(laddr Addr, lport uint16) *Inpcb {
+	if probe.Enabled && !tb.lockless {
+		tb.hashUsers.begin("the hash", false)
+		defer tb.hashUsers.end("the hash", false)
+	}
 	b := &tb.wildbase[lport%wildHash]
 	probe.Load(b)
 	inp := b.head.Load()
@@ -84,6 +95,10 @@ func (tb *table) lookupWild(laddr Addr, lport uint16) *Inpcb {
 
 // lookupListener finds the listener bound to exactly this address and port.
 func (tb *table) lookupListener(laddr Addr, lport uint16) *Inpcb {
+	if probe.Enabled && !tb.lockless {
+		tb.hashUsers.begin("the hash", false)
+		defer tb.hashUsers.end("the hash", false)
+	}
 	inp := tb.wildbase[lport%wildHash].head.Load()
 	for inp != nil && (inp.inc.Lport != lport || inp.inc.Laddr != laddr) {
 		inp = inp.hashNext.Load()
@@ -116,6 +131,13 @@ func (tb *table) chain(inp *Inpcb) *atomic.Pointer[Inpcb] {
 // insertHash links inp, whose key and state are set, into its chain (in_pcbinshash). Its own next is set first: the
 // second Store publishes the block to the Loads in lookupExact and lookupWild.
 func (tb *table) insertHash(inp *Inpcb) {
+	if probe.Enabled {
+		tb.hashUsers.begin("the hash", true)
+		defer tb.hashUsers.end("the hash", true)
+	}
+	if probe.Enabled {
+		tb.mustBeNew(inp)
+	}
 	at := tb.chain(inp)
 	inp.hashNext.Store(at.Load())
 	probe.Store(at)
@@ -124,6 +146,10 @@ func (tb *table) insertHash(inp *Inpcb) {
 
 // removeHash unlinks inp and leaves its next alone.
 func (tb *table) removeHash(inp *Inpcb) {
+	if probe.Enabled {
+		tb.hashUsers.begin("the hash", true)
+		defer tb.hashUsers.end("the hash", true)
+	}
 	at := &tb.hashbase[inp.hash&tb.mask].head
 	if inp.inc.Fport == 0 {
 		at = &tb.wildbase[inp.inc.Lport%wildHash].head
@@ -140,6 +166,10 @@ func (tb *table) removeHash(inp *Inpcb) {
 
 // insertList makes inp the newest of the list and gives it the table's generation.
 func (tb *table) insertList(inp *Inpcb) {
+	if probe.Enabled {
+		tb.listUsers.begin("the list", true)
+		defer tb.listUsers.end("the list", true)
+	}
 	tb.gencnt++
 	tb.count++
 	inp.gencnt = tb.gencnt
@@ -155,6 +185,10 @@ func (tb *table) insertList(inp *Inpcb) {
 }
 
 func (tb *table) removeList(inp *Inpcb) {
+	if probe.Enabled {
+		tb.listUsers.begin("the list", true)
+		defer tb.listUsers.end("the list", true)
+	}
 	tb.gencnt++
 	tb.count--
 	next := inp.listNext.Load()

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	magSize = 64 // inpcbs in a full magazine, and in a slab
+	magSize = 64 // inpcbs in a full magazine, and in a slab, unless Config.Magazine says otherwise
 	poison  = 0xdeadc0dedeadc0de
 )
 
@@ -40,6 +40,7 @@ func (m *magazine) pop() *Inpcb {
 type zone struct {
 	dom  smr.Domain // when freed blocks may be reused; nil: at once
 	cpus []zoneCPU
+	size int // of a full magazine
 
 	mu    locks.Mtx
 	depot []magazine // full magazines; capacity for all there are, so that a push never allocates
@@ -65,7 +66,8 @@ type retired struct {
 	goal smr.Seq
 }
 
-func (z *zone) init(cpus int, dom smr.Domain) {
+func (z *zone) init(cpus, size int, dom smr.Domain) {
+	z.size = size
 	z.cpus = make([]zoneCPU, cpus)
 	z.dom = dom
 	witness.Name(&z.mu, "zone.mu")
@@ -108,14 +110,14 @@ func (z *zone) refill(zc *zoneCPU) {
 		z.depot = z.depot[:n-1]
 		return
 	}
-	slab := make([]Inpcb, magSize)
+	slab := make([]Inpcb, z.size)
 	for i := range slab {
 		slab[i].poison()
 		witness.Name(&slab[i].lock, "inpcb")
 		zc.loaded.push(&slab[i])
 	}
-	z.made += magSize
-	if full := z.made / magSize; full > cap(z.depot) {
+	z.made += z.size
+	if full := z.made / z.size; full > cap(z.depot) {
 		z.depot = append(make([]magazine, 0, 2*full), z.depot...)
 	}
 }
@@ -137,8 +139,8 @@ func (z *zone) put(zc *zoneCPU, inp *Inpcb) {
 		panic("pcbinfo: double free of an inpcb")
 	}
 	inp.poison()
-	if zc.loaded.n == magSize {
-		if zc.prev.n == magSize {
+	if zc.loaded.n == z.size {
+		if zc.prev.n == z.size {
 			z.mu.Lock(nil)
 			z.depot = append(z.depot, zc.prev)
 			z.mu.Unlock(nil)
@@ -160,7 +162,7 @@ func (z *zone) retire(cpu int, inp *Inpcb) {
 	zc.retired++
 	zc.peak = max(zc.peak, zc.retired)
 	zc.pending.push(inp)
-	if zc.pending.n == magSize {
+	if zc.pending.n == z.size {
 		zc.waiting = append(zc.waiting, retired{zc.pending, z.dom.Advance()})
 		zc.pending = magazine{}
 		z.reclaim(zc)
@@ -245,7 +247,7 @@ var (
 
 // poisoned reports whether a free block is as poison left it.
 func (inp *Inpcb) poisoned() bool {
-	return inp.inc == poisonInc && inp.tp == poisonTcpcb && inp.flags == inpFreed && inp.refs.Load() == 0 && !inp.onTw && inp.users.Load() == 0
+	return inp.inc == poisonInc && inp.tp == poisonTcpcb && inp.flags == inpFreed && inp.refs.Load() == 0 && !inp.onTw && inp.users.n.Load() == 0
 }
 
 func (inp *Inpcb) unpoison() {

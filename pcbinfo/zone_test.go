@@ -17,7 +17,7 @@ func newZone(t *testing.T, cpus int, reclamation string) *zone {
 		}
 	}
 	z := new(zone)
-	z.init(cpus, dom)
+	z.init(cpus, magSize, dom)
 	return z
 }
 

@@ -26,6 +26,7 @@ type Config struct {
 	Runs     int           // tortures of each mutant
 	Race     int           // runs under the race detector alone
 	Conform  int           // runs of the conformance check alone
+	Budget   time.Duration // of one run under deterministic schedules; 0: none
 	Control  int           // tortures of the code as it is, which must find nothing
 	Limit    time.Duration // of one torture
 	Stuck    time.Duration // the torture's watchdog
@@ -42,6 +43,7 @@ type Row struct {
 	Oracle                string        // the most frequent
 	Race, Races           int           // caught, of
 	Conformed, Conformers int           // caught, of
+	Scheduled             string        // how deterministic schedules ended: time to the failure, "-" for none
 }
 
 // Survived reports whether a bug that can be seen was not, in every run.
@@ -192,8 +194,8 @@ func (r *runner) mutant(ctx context.Context, m *Mutant) (row Row, err error) {
 			}
 		}
 	}
-	if r.Race == 0 {
-		return row, nil
+	if row.Scheduled, err = r.schedules(ctx, m); err != nil || r.Race == 0 {
+		return row, err
 	}
 	if bin, err = r.build(ctx, m, "-race"); err != nil {
 		return row, err
@@ -204,6 +206,40 @@ func (r *runner) mutant(ctx context.Context, m *Mutant) (row Row, err error) {
 		}
 	}
 	return row, ctx.Err()
+}
+
+// schedules explores a mutant's subject, if it can be simulated.
+func (r *runner) schedules(ctx context.Context, m *Mutant) (string, error) {
+	subject := simulated(m.Subject)
+	if subject == "" || r.Budget == 0 {
+		return "", nil
+	}
+	bin, err := r.build(ctx, m, "-tags", "sim")
+	if err != nil {
+		return "", err
+	}
+	timed, cancel := context.WithTimeout(ctx, 5*r.Budget)
+	defer cancel()
+	start := time.Now()
+	cmd := exec.CommandContext(timed, bin, "schedules", "-subjects", subject, "-budget", r.Budget.String())
+	if err := cmd.Run(); err != nil && errors.As(err, new(*exec.ExitError)) {
+		return time.Since(start).Round(100 * time.Millisecond).String(), ctx.Err()
+	}
+	return "-", ctx.Err()
+}
+
+// simulated is what torture's subject is called among the simulated ones, "" if it is none of them.
+func simulated(subject string) string {
+	kind, name, _ := strings.Cut(subject, " ")
+	switch kind {
+	case "scheme":
+		return "tables/" + name
+	case "lock":
+		return "locks/" + name
+	case "reclamation":
+		return "smr/" + name
+	}
+	return ""
 }
 
 // conformance narrows a subject to its check by one worker.

@@ -13,7 +13,7 @@ type op struct {
 	name string
 	// One of these is set: a user's request, which returns what it returns, with the port if it chose one; segments, which go in as one
 	// batch; a walk.
-	request func(w *world, c pcbinfo.CPU) (error, uint16)
+	request func(w *world, c pcbinfo.CPU) (port uint16, err error)
 	segs    []func(w *world) *pcbinfo.Segment
 	walks   bool
 	// It may take something out of the table, put something in: what a lookup beside it may stumble over (pcbinfo.Scheme.Misses).
@@ -49,7 +49,7 @@ func on(cpu int, o op) op {
 }
 
 func request(name string, f func(w *world, c pcbinfo.CPU) error) op {
-	return op{name: name, request: func(w *world, c pcbinfo.CPU) (error, uint16) { return f(w, c), 0 }}
+	return op{name: name, request: func(w *world, c pcbinfo.CPU) (uint16, error) { return 0, f(w, c) }}
 }
 
 func listen() op {
@@ -79,11 +79,11 @@ func connect(i int) op {
 
 // choose connects to peer i from a port that the table chooses.
 func choose(i int) op {
-	return op{name: fmt.Sprint("connect from any port to ", i), inserts: true, request: func(_ *world, c pcbinfo.CPU) (error, uint16) {
+	return op{name: fmt.Sprint("connect from any port to ", i), inserts: true, request: func(_ *world, c pcbinfo.CPU) (uint16, error) {
 		inc := tuple(i)
 		inc.Lport = 0
 		_, err := c.Connect(&inc)
-		return err, inc.Lport
+		return inc.Lport, err
 	}}
 }
 

@@ -221,6 +221,6 @@ func (sc *scenario) config() pcbinfo.Config {
 	if ports == 0 {
 		ports = 2
 	}
-	return pcbinfo.Config{CPUs: len(sc.workers), Conns: 4, Buckets: max(1, sc.buckets), Halfs: 1, Seed: 1,
+	return pcbinfo.Config{CPUs: len(sc.workers), Conns: 4, Buckets: max(1, sc.buckets), Halfs: 1, Magazine: 2, Seed: 1,
 		FirstPort: first, LastPort: uint16(first + ports - 1)}
 }

@@ -125,7 +125,7 @@ func (w *world) do(o *op, cpu int) (a answer) {
 	c := w.in.CPU(cpu)
 	old := *c.Stats()
 	if o.request != nil {
-		a.err, a.port = o.request(w, c)
+		a.port, a.err = o.request(w, c)
 	} else {
 		segs := make([]*pcbinfo.Segment, len(o.segs))
 		for i, s := range o.segs {

@@ -54,7 +54,7 @@ func tested(name string) bool {
 
 func onOff() string {
 	if witness.Enabled {
-		return "on in a quarter of the rounds"
+		return "on in half of the rounds"
 	}
 	return "off"
 }

@@ -9,6 +9,8 @@ import (
 	"pcbbench/locks/smr"
 	"pcbbench/locks/smr/smrtest"
 	"pcbbench/locks/witness"
+	"pcbbench/workloads/netisr"
+	"pcbbench/workloads/netisr/netisrtest"
 	"pcbbench/workloads/workloadtest"
 )
 
@@ -16,6 +18,7 @@ import (
 const (
 	sectionsInAll = 3000
 	updatesInAll  = 8000
+	segmentsInAll = 50_000
 	writers       = 2
 )
 
@@ -36,6 +39,12 @@ func (t *torture) reclamation(k smr.Kind) Subject {
 		sum.Add(rep)
 		t.report.notes.reclaim[k.Name] = sum
 		return err
+	}}}}
+}
+
+func dispatch(m netisr.Model) Subject {
+	return Subject{"dispatch " + m.Name, []Check{{"torture", func(r *Round) error {
+		return netisrtest.Torture(m, netisrtest.Config{Workers: r.Workers, Segments: segmentsInAll / r.Workers, Flows: 1 + r.Rand.IntN(8), Seed: r.Seed, Beat: r.Beat})
 	}}}}
 }
 

@@ -10,6 +10,7 @@ import (
 	"pcbbench/locks/smr"
 	"pcbbench/pcbinfo"
 	"pcbbench/pcbinfo/pcbtest"
+	"pcbbench/workloads/netisr"
 )
 
 // subjects is everything that exists, from the code's own lists.
@@ -22,6 +23,9 @@ func (t *torture) subjects() (all []Subject) {
 	}
 	for _, sp := range tables() {
 		all = append(all, t.scheme(sp))
+	}
+	for _, m := range netisr.Models {
+		all = append(all, dispatch(m))
 	}
 	return append(all, workload(), measuring())
 }
@@ -75,7 +79,7 @@ func tables() (specs []pcbinfo.Spec) {
 }
 
 // stepsInAll is how many steps the workers of a round make together.
-const stepsInAll = 1600
+const stepsInAll = 800
 
 func (t *torture) scheme(sp pcbinfo.Spec) Subject {
 	config := func(r *Round, steps int) pcbtest.Config {
@@ -90,12 +94,17 @@ func (t *torture) scheme(sp pcbinfo.Spec) Subject {
 		return func(r *Round) error { return f(sp, config(r, max(20, steps/r.Workers))) }
 	}
 	s := Subject{"scheme " + sp.String(), []Check{
-		{"conform", func(r *Round) error { return pcbtest.Conform(sp, config(r, stepsInAll)) }},
+		{"conform", func(r *Round) error {
+			c := config(r, 2*stepsInAll)
+			c.Table.Halfs = r.Rand.IntN(2) // a usual syncache, or all in one bucket
+			return pcbtest.Conform(sp, c)
+		}},
 	}}
 	if sp.Workers == 1 {
 		return s
 	}
 	s.Checks = append(s.Checks,
+		Check{"fight", shared(pcbtest.Fight, 2*stepsInAll)},
 		Check{"torture", shared(pcbtest.Torture, stepsInAll)},
 		Check{"flood", shared(func(sp pcbinfo.Spec, c pcbtest.Config) error {
 			c.Flood = true

@@ -29,14 +29,6 @@ const (
 	always pace = 1
 )
 
-// rounds is how many sections a worker has time for: the quickest are the most, since what they are to meet is the narrowest.
-func (p pace) rounds(c Config) int {
-	if p == never {
-		return 2 * c.Rounds
-	}
-	return c.Rounds / 3
-}
-
 // duelUnits of locks.Delay take a few times as long as a waiter spins before it parks.
 const duelUnits = 30_000
 
@@ -66,7 +58,7 @@ func (s *stage) mix(p pace) error {
 		w := &workers[i]
 		*w = worker{nodes: [2]*locks.Node(nodes(2)), rng: rand.New(rand.NewPCG(s.c.Seed, uint64(i)<<8+uint64(p))), pace: p, crew: team}
 		team.Go(func() error {
-			for round := 0; round < p.rounds(s.c) && !team.Failed(); round++ {
+			for round := 0; round < s.c.Rounds/3 && !team.Failed(); round++ {
 				if s.c.Beat != nil {
 					s.c.Beat(i)
 				}
@@ -128,6 +120,56 @@ func (s *stage) duel() error {
 	}
 	if written != 2*uint64(s.c.Rounds) {
 		return oracle.Violated(oracle.Exclusion, "%d sections of 2 workers left %d writes", 2*s.c.Rounds, written)
+	}
+	return nil
+}
+
+// storm has workers take the lock and let go of it as quickly as they can, so that steps of one fall between two of another that lie a few
+// instructions apart. That takes CPUs, so there are no more workers than these; they do the sections of all.
+func (s *stage) storm() error {
+	team := s.crew()
+	l := s.l()
+	before := s.rooms[0].writes
+	workers := min(s.c.Workers, max(2, runtime.GOMAXPROCS(0)))
+	steps := 4 * s.c.Rounds * s.c.Workers / workers
+	writes := make([]uint64, workers)
+	for i, n := range nodes(workers) {
+		team.Go(func() error {
+			var mine uint64
+			for step := 0; step < steps && !team.Failed(); step++ {
+				if s.c.Beat != nil && step%8 == 0 {
+					s.c.Beat(i)
+				}
+				switch step % 4 {
+				case 0, 1:
+					l.Lock(n)
+				case 2:
+					l.RLock(n)
+					if !l.TryUpgrade(n) {
+						l.RUnlock(n)
+						continue
+					}
+				case 3:
+					if !l.TryLock(n) {
+						continue
+					}
+				}
+				s.rooms[0].writes++
+				l.Unlock(n)
+				mine++
+			}
+			writes[i] = mine
+			return nil
+		})
+	}
+	if err := team.Join(); err != nil {
+		return err
+	}
+	for _, n := range writes {
+		before += n
+	}
+	if s.rooms[0].writes != before {
+		return oracle.Violated(oracle.Exclusion, "%d exclusive sections left %d writes", before, s.rooms[0].writes)
 	}
 	return nil
 }

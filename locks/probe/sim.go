@@ -242,6 +242,9 @@ func (s *simulation) passed(w *worker, op Op) {
 	}
 }
 
+// writes reports whether others may wait for what the operation does.
+func (o Op) writes() bool { return o == OpStore || o == OpRMW || o == OpUnpark }
+
 func (w *worker) here() bool { return !w.ended }
 
 // ready appends who can go on. If all that can are pausing it is the one that has paused longest, until each of them has looked

@@ -20,9 +20,6 @@ const (
 	OpEnd   // the worker has ended
 )
 
-// writes reports whether others may wait for what the operation does.
-func (o Op) writes() bool { return o == OpStore || o == OpRMW || o == OpUnpark || o == OpEnd }
-
 // A Choice is a moment of a simulation at which it is open who goes on. It is valid until the chooser returns.
 type Choice struct {
 	Step    int   // choices before this one

@@ -145,5 +145,10 @@ func (w *worker) leave(p *peer, i uint32) error {
 		return oracle.Violated(oracle.Found, "%v: a FIN again in TIME-WAIT: %v", p.inc, out)
 	}
 	w.left[i] = departure{true, now + 3}
+	if w.rng.IntN(4) == 0 {
+		if err := w.cpu.Abort(&p.inc); err != nil && err != pcbinfo.ErrNotFound { // the clock may be faster
+			return answered("abort", &p.inc, err)
+		}
+	}
 	return nil
 }

@@ -3,6 +3,7 @@ package pcbtest
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 
 	"pcbbench/locks/crew"
@@ -27,15 +28,34 @@ import (
 // until they hold.
 //
 // The error is an oracle.Violation of what was found broken first. A worker that hangs because another one died on a panic is left behind.
-func Torture(sp pcbinfo.Spec, c Config) error {
+func Torture(sp pcbinfo.Spec, c Config) error { return torture(sp, c, -1) }
+
+// Fight is one Torture for each of the contests, in which workers do little else than to open, use and close the contest's two names. All of them
+// together take Config.Steps.
+func Fight(sp pcbinfo.Spec, c Config) error {
+	c.Steps = max(1, c.Steps/contests)
+	for kind := range contests {
+		if err := torture(sp, c, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// torture is a Torture of one kind; prize is the contest to fight over, -1 for none.
+func torture(sp pcbinfo.Spec, c Config, prize int) error {
 	if c.Flood {
 		c.Table.Halfs = 1
+	}
+	draw := rand.New(rand.NewPCG(c.Seed, 0x6172656e61))
+	if draw.IntN(4) != 0 {
+		c.Table.Magazine = 1 + draw.IntN(2) // memory that is freed too early meets its next user soon
 	}
 	in, _, err := c.open(sp)
 	if err != nil {
 		return err
 	}
-	a := &arena{in: in, flood: c.Flood, misses: sp.Misses, lockless: sp.Lockless, oneCache: sp.Name != "connp", beat: c.Beat}
+	a := &arena{in: in, flood: c.Flood, prize: prize, misses: sp.Misses, lockless: sp.Lockless, oneCache: sp.Name != "connp", beat: c.Beat}
 	if a.beat == nil {
 		a.beat = func(int) {}
 	}
@@ -66,14 +86,16 @@ func (a *arena) torture(c Config) error {
 type arena struct {
 	in       pcbinfo.Info
 	flood    bool
+	prize    int  // the contest to fight over; -1: none
 	oneCache bool // not one a group
 	lockless bool // a lookup's answer may be history when it is used
 	misses   bool // a lookup that loses two races answers none (hazard H5)
 	beat     func(worker int)
 	workers  []*worker
-	hub      peer         // a connection that all workers use and none ends
-	stream   peer         // one that all workers send text on
-	at       atomic.Int64 // how far the stream has got, or a little less
+	hub      peer          // a connection that all workers use and none ends
+	stream   peer          // one that all workers send text on
+	at       atomic.Int64  // how far the stream has got, or a little less
+	life     atomic.Uint32 // of contestWait
 	ticking  atomic.Uint32
 	ticked   atomic.Uint32                          // the clock is between these two
 	working  atomic.Int32                           // workers that are not done

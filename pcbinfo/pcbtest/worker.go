@@ -31,7 +31,7 @@ type worker struct {
 	waits    pcbinfo.ConnInfo // accepted, and closed by us first; the first of waitPorts
 	lives    uint32           // of those, so far
 	left     [waitPorts]departure
-	contests [contests]tally
+	contests [contests][contestNames]tally
 }
 
 // An owned name is one worker's to open and close, and everybody's to ask for.
@@ -56,10 +56,10 @@ const (
 	contestPort  = 1010
 	boundPort    = 7000 // local port of what goes, without a listener
 	waitPort     = 2000
-	waitPorts    = 16
+	waitPorts    = 2    // so few that the next life comes about when 2MSL ends
 	listenPort   = 3000 // and the worker's number
 	disputedPort = 4000 // a listener that everybody opens and closes
-	stepsPerTick = 16   // of worker 0
+	stepsPerTick = 8    // of worker 0
 )
 
 func newWorker(a *arena, id int, seed uint64) *worker {
@@ -107,13 +107,19 @@ func (w *worker) work(steps int) error {
 
 // step sends on the connection that stays open, and does one of the other things.
 func (w *worker) step() error {
+	if w.arena.prize >= 0 && w.rng.IntN(16) != 0 {
+		if w.id == 0 {
+			w.clock()
+		}
+		return w.take(w.arena.prize)
+	}
 	if err := w.stays.data(w, pcbinfo.GotData); err != nil {
 		return err
 	}
 	if w.id == 0 {
 		w.clock()
 	}
-	switch w.rng.IntN(16) {
+	switch w.rng.IntN(20) {
 	case 0:
 		return w.passive()
 	case 1:
@@ -130,7 +136,7 @@ func (w *worker) step() error {
 		return w.hub()
 	case 10:
 		return w.stream()
-	case 11, 12, 13:
+	case 11, 12, 13, 14, 15, 16:
 		return w.contend()
 	}
 	if w.arena.flood && w.rng.IntN(2) == 0 {
@@ -145,6 +151,9 @@ func (w *worker) step() error {
 func (w *worker) clock() {
 	w.tick++
 	now := w.tick / stepsPerTick
+	if w.arena.prize == contestWait {
+		now = w.tick // so that TIME-WAITs expire among those who end them otherwise
+	}
 	w.arena.ticking.Store(now)
 	w.cpu.SlowTimo(now)
 	w.arena.ticked.Store(now)

@@ -2,9 +2,10 @@ package workloadtest
 
 import (
 	"math"
-	"strings"
 
 	"pcbbench/locks/oracle"
+	"pcbbench/pcbinfo"
+	"pcbbench/workloads"
 )
 
 // The mixture of flow lengths of Jurkiewicz, Rzym and Boryło (AGH 2015): mean, and weight with the upper bound of a uniform, or sigma and
@@ -64,14 +65,9 @@ func shortLengths(most int) (want []float64) {
 	return want
 }
 
-// checkBulk: the same number of packets for each connection; as many short ones as have short ones' share of all packets; of the long ones
-// the even upload and the odd download; short lengths as measured.
+// checkBulk: the same number of packets for each connection, and of the long ones the even upload and the odd download.
 func (s *show) checkBulk() error {
-	bad := func(format string, args ...any) error {
-		return oracle.Violated(oracle.Distribution, "bulk: "+format, args...)
-	}
-	packets, short, flows := s.w.Segments()/s.w.Conns, 0, 0
-	got := make([]int, packets+1)
+	packets := s.w.Segments() / s.w.Conns
 	for _, l := range s.rec.order {
 		in := 0
 		for _, letter := range l.text {
@@ -80,46 +76,82 @@ func (s *show) checkBulk() error {
 			}
 		}
 		if in != packets || packets < 16 {
-			return bad("%v has %d packets, a share is %d", l.inc, in, packets)
+			return oracle.Violated(oracle.Distribution, "bulk: %v has %d packets, a share is %d", l.inc, in, packets)
 		}
-		i, _ := s.index(&l.inc)
-		switch {
-		case strings.HasPrefix(l.text, string(syn)):
-			short++
-			for _, one := range strings.Split(l.text[1:], string(syn)) {
-				got[1+len(strings.ReplaceAll(one, string(userClose), ""))]++
-				flows++
-			}
-		case (l.text[0] == data) != (i%2 == 0):
-			return bad("long connection %d does %.8q", i, l.text)
-		}
-	}
-	mean, squares := 0.0, 0.0
-	for n := 1; n <= packets; n++ {
-		mean += float64(n) * lengthShare(n)
-		squares += float64(n) * float64(n) * lengthShare(n)
-	}
-	// The builder may estimate this share from some ten thousand draws.
-	share, conns := mean/campusMean, float64(s.w.Conns)
-	spread := math.Sqrt(conns*share*(1-share) + conns*conns*squares/1e4/campusMean/campusMean)
-	if math.Abs(float64(short)-conns*share) > noAlarm*spread+2 {
-		return bad("%d of %d connections are short, want %.0f", short, s.w.Conns, conns*share)
-	}
-	if flows < 500 {
-		return nil
-	}
-	want := shortLengths(packets)
-	var sum, below float64
-	for _, n := range want {
-		sum += n
-	}
-	cum := 0
-	for n := 1; n <= packets; n++ {
-		below, cum = below+want[n]/sum, cum+got[n]
-		have := float64(cum) / float64(flows)
-		if math.Abs(have-below) > 0.02+noAlarm*math.Sqrt(below*max(0, 1-below)/float64(flows)) {
-			return bad("of %d short flows a share of %.3f has at most %d packets, measured were %.3f", flows, have, n, below)
+		if i, _ := s.index(&l.inc); l.text[0] != syn && (l.text[0] == data) != (i%2 == 0) {
+			return oracle.Violated(oracle.Distribution, "bulk: long connection %d does %.8q", i, l.text)
 		}
 	}
 	return nil
+}
+
+// checkCampus draws some workloads from seed and compares all their short flows with what was measured.
+func checkCampus(seed uint64) error {
+	const builds, conns, packets = 24, 64, 1 << 14 / 64
+	short, got := 0, make([]int, packets+1)
+	for i := range uint64(builds) {
+		w, err := workloads.Build(workloads.Params{Mix: "bulk", Conns: conns, Seed: seed + i})
+		if err != nil {
+			return oracle.Violated(oracle.Answer, "bulk: %w", err)
+		}
+		short += shortFlows(trace(w)[0], got)
+	}
+	share, squares := 0.0, 0.0
+	for n := 1; n <= packets; n++ {
+		share += float64(n) * lengthShare(n) / campusMean
+		squares += float64(n) * float64(n) * lengthShare(n)
+	}
+	all := float64(builds * conns)
+	// The builder may estimate this share from some ten thousand draws.
+	spread := math.Sqrt(all*share*(1-share) + all*conns*squares/1e4/campusMean/campusMean)
+	if math.Abs(float64(short)-all*share) > noAlarm*spread+2 {
+		return oracle.Violated(oracle.Distribution, "bulk: seed %d: %d of %.0f connections are short, want %.0f", seed, short, all, all*share)
+	}
+	want, sum, flows := shortLengths(packets), 0.0, 0.0
+	for n := range want {
+		sum, flows = sum+want[n], flows+float64(got[n])
+	}
+	for n := range want {
+		want[n] *= flows / sum
+	}
+	if stat, limit := chiSquare(got, want); stat > limit {
+		return oracle.Violated(oracle.Distribution, "bulk: seed %d: lengths of %.0f short flows are not those measured: χ² is %.0f, limit %.0f", seed, flows, stat, limit)
+	}
+	return nil
+}
+
+// shortFlows adds to lengths how many flows of each length a lap has, and returns the number of connections on which they come one after another.
+// The first packets of a lap may be the rest of the last flow.
+func shortFlows(lap []print, lengths []int) (conns int) {
+	type name struct {
+		faddr pcbinfo.Addr
+		fport uint16
+	}
+	type line struct{ rest, now int }
+	lines := map[name]*line{}
+	for _, p := range lap {
+		n := name{p.faddr, p.fport}
+		l := lines[n]
+		if l == nil {
+			l = &line{}
+			lines[n] = l
+		}
+		if p.flags&pcbinfo.SYN != 0 {
+			if l.now > 0 {
+				lengths[l.now]++
+			}
+			l.now = 0
+		} else if l.now == 0 {
+			l.rest++
+			continue
+		}
+		l.now++
+	}
+	for _, l := range lines {
+		if l.now > 0 {
+			conns++
+			lengths[l.now+l.rest]++
+		}
+	}
+	return conns
 }

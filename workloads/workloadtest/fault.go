@@ -1,6 +1,7 @@
 package workloadtest
 
 import (
+	"errors"
 	"math/rand/v2"
 
 	"pcbbench/locks/oracle"
@@ -154,7 +155,7 @@ const (
 )
 
 var misdeeds = [numMisdeeds]string{"loses a segment", "takes a segment twice", "aborts a connection", "takes a wrong number for text",
-	"does not close", "does not send", "refuses to send"}
+	"does not close", "does not send", "says that it has not sent"}
 
 func (f *faulty) CPU(cpu int) pcbinfo.CPU { return &faultyCPU{f.Info.CPU(cpu), f} }
 
@@ -207,7 +208,7 @@ func (c *faultyCPU) Send(inc *pcbinfo.ConnInfo, n int) error {
 	case c.f.now(keepsQuiet):
 		return nil
 	case c.f.now(refuses):
-		return pcbinfo.ErrPipe
+		return errors.Join(c.CPU.Send(inc, n), pcbinfo.ErrPipe)
 	}
 	return c.CPU.Send(inc, n)
 }

@@ -1,14 +1,12 @@
 package workloadtest
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"runtime"
-	"sync"
-	"sync/atomic"
 
+	"pcbbench/locks/crew"
 	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
@@ -260,27 +258,19 @@ func live(sp pcbinfo.Spec, p workloads.Params, times uint64, around func(pcbinfo
 
 // race runs all drivers at once to the end of that many laps.
 func race(ds []*workloads.Driver, times uint64, beat func(int)) error {
-	var failed atomic.Bool
-	errs := make([]error, len(ds))
-	var wg sync.WaitGroup
+	var c crew.Crew
 	for i, d := range ds {
-		wg.Go(func() {
-			errs[i] = oracle.Guard(func() error {
-				for d.Before(times) && !failed.Load() {
-					beat(i)
-					if d.Ready() {
-						d.Next()
-					} else {
-						runtime.Gosched()
-					}
+		c.Go(func() error {
+			for d.Before(times) && !c.Failed() {
+				beat(i)
+				if d.Ready() {
+					d.Next()
+				} else {
+					runtime.Gosched()
 				}
-				return nil
-			})
-			if errs[i] != nil {
-				failed.Store(true)
 			}
+			return nil
 		})
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return c.Join()
 }

@@ -41,6 +41,7 @@ func run(ctx context.Context) int {
 	flag.IntVar(&c.Race, "race", 3, "runs of each mutant under the race detector alone")
 	flag.IntVar(&c.Conform, "conform", 3, "runs of the conformance check alone")
 	flag.IntVar(&c.Control, "control", 200, "tortures of the code as it is, which must find nothing")
+	flag.DurationVar(&c.Budget, "schedules", 8*time.Second, "budget of a run under deterministic schedules; 0: none")
 	flag.DurationVar(&c.Limit, "limit", 5*time.Second, "of one torture")
 	flag.DurationVar(&c.Stuck, "stuck", 3*time.Second, "without a step a torture has failed")
 	flag.Uint64Var(&c.Seed, "seed", 1, "of the tortures")
