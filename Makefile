@@ -6,7 +6,6 @@ RESULTS  ?= results
 BENCHFLAGS ?=
 # Flags for pcbbench schedules, as in: make schedules SCHEDULESFLAGS='-subjects locks/mtx -budget 10m'
 SCHEDULESFLAGS ?=
-
 # Flags for pcbbench torture and for the mutants, as in: make torture TORTUREFLAGS='-duration 8h'
 TORTUREFLAGS ?=
 MUTANTFLAGS  ?=
@@ -15,7 +14,7 @@ MUTANTFLAGS  ?=
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  variables: TRACE=file.pcap BENCHFLAGS='...' OLD=file NEW=file RESULTS=folder"
+	@echo "  variables: TRACE=file.pcap BENCHFLAGS='...' TORTUREFLAGS='...' SCHEDULESFLAGS='...' MUTANTFLAGS='...' OLD=file NEW=file RESULTS=folder"
 
 bench: build ## measure the default matrix (5 minutes) or, with TRACE=file.pcap, the replay of a capture
 	@$(BIN) bench -results $(RESULTS) $(if $(TRACE),-trace '$(TRACE)') $(BENCHFLAGS)
@@ -28,7 +27,7 @@ compare: build ## compare two results files with benchstat: OLD=… NEW=…
 	@test -f '$(NEW)' || { echo "make compare: NEW='$(NEW)' is no file" >&2; exit 2; }
 	@$(BIN) compare '$(OLD)' '$(NEW)'
 
-torture: ## hold everything to what it promises under random schedules (1 minute), before numbers mean anything
+torture: ## hold everything to what it promises under random schedules, in a minute
 	@$(GO) build -pgo=off -tags torture,witness -o $(BIN)-torture ./harness/cmd/pcbbench
 	@$(BIN)-torture torture -results $(RESULTS) $(TORTUREFLAGS)
 
@@ -47,8 +46,10 @@ test: ## all tests
 race: ## all tests under the race detector
 	$(GO) test -race ./...
 
-torture-test: ## the tests of locks and tables with random yields at the probe points
-	$(GO) test -tags torture ./locks/... ./pcbinfo/...
+torture-test: ## the tests of locks and tables with random yields and lock order, of simulated schedules, and of the mutants' list
+	$(GO) test -tags torture,witness ./locks/... ./pcbinfo/... ./harness/torture
+	$(GO) test -tags sim ./locks/probe ./harness/schedule
+	$(GO) test -tags mutants -short ./harness/mutants
 
 schedules: ## small configurations of everything under chosen schedules, in a minute; failures replay
 	@$(GO) build -pgo=off -tags sim -o $(BIN)-sim ./harness/cmd/pcbbench
@@ -56,9 +57,10 @@ schedules: ## small configurations of everything under chosen schedules, in a mi
 
 lint: ## formatting, vet, staticcheck
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt: $$out" >&2; exit 1; }
-	$(GO) vet ./...
-	$(GO) vet -tags torture ./...
-	$(GO) tool staticcheck ./...
+	@for tags in none torture,witness sim mutants; do \
+		echo "vet, staticcheck -tags $$tags"; \
+		$(GO) vet -tags $$tags ./... && $(GO) tool staticcheck -tags $$tags ./... || exit 1; \
+	done
 
 fuzz: ## a minute of fuzzing for each target
 	$(GO) test ./workloads/pcap -run '^$$' -fuzz FuzzRead -fuzztime 60s
@@ -69,7 +71,8 @@ fuzz: ## a minute of fuzzing for each target
 	$(GO) test ./harness/compare -run '^$$' -fuzz FuzzRead -fuzztime 60s
 	$(GO) test ./harness/cmd/pcbbench -run '^$$' -fuzz FuzzFlags -fuzztime 60s
 
-check: lint test race quick ## what CI does
+check: ## what CI does
+	bash .ci/run
 
 clean: ## remove what was built
 	rm -rf bin

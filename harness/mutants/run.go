@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,6 +32,7 @@ type Config struct {
 	Control  int           // tortures of the code as it is, which must find nothing
 	Limit    time.Duration // of one torture
 	Stuck    time.Duration // the torture's watchdog
+	Jobs     int           // mutants at a time, at least 1
 	Only     []string      // names by prefix; none: all
 	Seed     uint64
 	Progress io.Writer
@@ -72,28 +75,57 @@ func Chosen(only []string) (chosen []*Mutant) {
 	return chosen
 }
 
-// Run plants and tortures, mutant by mutant, and hands each row to take. Alarms counts the tortures of the code as it is that found something.
-func Run(ctx context.Context, c Config, take func(Row)) (alarms int, err error) {
-	dir, err := os.MkdirTemp("", "mutants")
+// Run plants and tortures, a few mutants at a time, and returns a row for each, in the order of the list. Alarms counts the tortures of the code
+// as it is that found something. What is done when ctx ends, or a mutant cannot be built, is returned all the same.
+func Run(ctx context.Context, c Config) (rows []Row, alarms int, err error) {
+	r, err := newRunner(c)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	defer os.RemoveAll(dir)
-	r := &runner{Config: c, dir: dir}
+	defer os.RemoveAll(r.dir)
 	if alarms, err = r.control(ctx); err != nil {
-		return alarms, err
+		return nil, alarms, err
 	}
-	for i, m := range Chosen(c.Only) {
-		row, err := r.mutant(ctx, m)
-		if err != nil {
-			return alarms, err
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	chosen := Chosen(c.Only)
+	all := make([]*Row, len(chosen))
+	var next, done atomic.Int32
+	var wg sync.WaitGroup
+	for range c.Jobs {
+		wg.Go(func() {
+			r, err := newRunner(c)
+			if err != nil {
+				cancel(err)
+				return
+			}
+			defer os.RemoveAll(r.dir)
+			for i := int(next.Add(1)) - 1; i < len(chosen) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				row, err := r.mutant(ctx, chosen[i])
+				if err != nil {
+					cancel(err)
+					return
+				}
+				all[i] = &row
+				fmt.Fprintf(c.Progress, "mutants: %d of %d, %s: caught %d of %d\n", done.Add(1), len(chosen), row.Name, row.Caught, row.Runs)
+			}
+		})
+	}
+	wg.Wait()
+	for _, row := range all {
+		if row != nil {
+			rows = append(rows, *row)
 		}
-		fmt.Fprintf(c.Progress, "mutants: %d of %d, %s: caught %d of %d\n", i+1, len(Chosen(c.Only)), m.Name, row.Caught, row.Runs)
-		take(row)
 	}
-	return alarms, nil
+	return rows, alarms, context.Cause(ctx)
 }
 
+func newRunner(c Config) (*runner, error) {
+	dir, err := os.MkdirTemp("", "mutants")
+	return &runner{Config: c, dir: dir}, err
+}
+
+// A runner has a folder of its own for what it builds.
 type runner struct {
 	Config
 	dir string
@@ -221,11 +253,29 @@ func (r *runner) schedules(ctx context.Context, m *Mutant) (string, error) {
 	timed, cancel := context.WithTimeout(ctx, 5*r.Budget)
 	defer cancel()
 	start := time.Now()
-	cmd := exec.CommandContext(timed, bin, "schedules", "-subjects", subject, "-budget", r.Budget.String())
-	if err := cmd.Run(); err != nil && errors.As(err, new(*exec.ExitError)) {
-		return time.Since(start).Round(100 * time.Millisecond).String(), ctx.Err()
+	cmd := exec.CommandContext(timed, bin, "schedules", "-subjects", subject, "-budget", r.Budget.String(), "-first")
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		return "", ctx.Err()
 	}
-	return "-", ctx.Err()
+	switch code := exitCode(cmd, err); code {
+	case 0:
+		return "-", nil
+	case exitUsage: // some subjects cannot be simulated
+		return "", nil
+	}
+	return time.Since(start).Round(100 * time.Millisecond).String(), nil
+}
+
+// exitUsage is the command's exit code for what it refuses.
+const exitUsage = 2
+
+// exitCode is how cmd ended; -1 if it did not end by itself.
+func exitCode(cmd *exec.Cmd, err error) int {
+	if err != nil && !errors.As(err, new(*exec.ExitError)) {
+		return -1
+	}
+	return cmd.ProcessState.ExitCode()
 }
 
 // simulated is what torture's subject is called among the simulated ones, "" if it is none of them.

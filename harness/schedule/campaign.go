@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,6 +14,7 @@ type Campaign struct {
 	Seed       uint64
 	Schedules  int           // of each strategy on each subject, at most; 0: what the budget allows
 	Budget     time.Duration // of all of it, spread over what is left to do; 0: no limit
+	First      bool          // begin no subject after one has failed
 }
 
 // Run explores subject after subject, as many at a time as there are CPUs, and hands over each one's reports in the order of the
@@ -21,13 +23,13 @@ func (c *Campaign) Run(report func([]Report)) {
 	procs := runtime.GOMAXPROCS(0)
 	deadline := time.Now().Add(c.Budget)
 	var mu sync.Mutex // guards next, and report
-	next := 0
+	next, failed := 0, false
 	var wg sync.WaitGroup
 	for range procs {
 		wg.Go(func() {
 			mu.Lock()
 			defer mu.Unlock()
-			for next < len(c.Subjects) {
+			for next < len(c.Subjects) && !(c.First && failed) {
 				s := &c.Subjects[next]
 				share := time.Duration(0)
 				if c.Budget > 0 {
@@ -38,6 +40,7 @@ func (c *Campaign) Run(report func([]Report)) {
 				reports := c.subject(s, share)
 				mu.Lock()
 				report(reports)
+				failed = failed || slices.ContainsFunc(reports, func(r Report) bool { return r.Failure != nil })
 			}
 		})
 	}

@@ -43,10 +43,6 @@ type tally struct {
 	count        uint64
 }
 
-// goroutine identifies the caller's among those that run: it is the runtime's pointer to it, which tracebacks print as gp. A later
-// goroutine may have the same.
-func goroutine() uintptr
-
 // check calls f for the caller's record and panics with the violation that it returns.
 func check(f func(w *worker) error) {
 	id := goroutine()

@@ -44,11 +44,12 @@ func run(ctx context.Context) int {
 	flag.DurationVar(&c.Budget, "schedules", 8*time.Second, "budget of a run under deterministic schedules; 0: none")
 	flag.DurationVar(&c.Limit, "limit", 5*time.Second, "of one torture")
 	flag.DurationVar(&c.Stuck, "stuck", 3*time.Second, "without a step a torture has failed")
+	flag.IntVar(&c.Jobs, "j", 1, "mutants at a time; more than 1 saves time and lengthens what is measured")
 	flag.Uint64Var(&c.Seed, "seed", 1, "of the tortures")
 	flag.StringVar(&only, "only", "", "mutants, comma separated, by prefix (default all)")
 	flag.StringVar(&dir, "results", "", "folder for the table, beside printing it")
 	flag.Parse()
-	if flag.NArg() > 0 || c.Runs < 1 || c.Race < 0 || c.Conform < 0 || c.Control < 0 || c.Limit <= 0 || c.Stuck < time.Second {
+	if flag.NArg() > 0 || c.Runs < 1 || c.Jobs < 1 || c.Race < 0 || c.Conform < 0 || c.Control < 0 || c.Limit <= 0 || c.Stuck < time.Second {
 		fmt.Fprintln(os.Stderr, "mutants: bad flags or arguments (-h lists the flags)")
 		return exitUsage
 	}
@@ -59,8 +60,7 @@ func run(ctx context.Context) int {
 		fmt.Fprintf(os.Stderr, "mutants: no mutant is called %s\n", only)
 		return exitUsage
 	}
-	var rows []mutants.Row
-	alarms, err := mutants.Run(ctx, c, func(r mutants.Row) { rows = append(rows, r) })
+	rows, alarms, err := mutants.Run(ctx, c)
 	var table bytes.Buffer
 	err = errors.Join(err, mutants.Write(&table, rows, c.Control, alarms))
 	os.Stdout.Write(table.Bytes())

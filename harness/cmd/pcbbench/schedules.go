@@ -24,6 +24,7 @@ func schedules(_ context.Context, args []string, std streams) error {
 	seed := fs.Uint64("seed", 1, "of pct and random: the first of those they count up from")
 	n := fs.Int("n", 0, "schedules of each strategy on each subject, whatever time that takes; 0: by budget")
 	replay := fs.String("replay", "", "run this one only: subject@step.worker,… or subject@strategy:seed")
+	first := fs.Bool("first", false, "end with the first failure")
 	each := fs.Bool("each", false, "a line for each subject, not for each group of them")
 	if err := parse(fs, std, args); err != nil {
 		return err
@@ -34,7 +35,7 @@ func schedules(_ context.Context, args []string, std streams) error {
 	if *replay != "" {
 		return replaySchedule(std.out, *replay)
 	}
-	c := schedule.Campaign{Seed: *seed, Schedules: *n, Budget: *budget}
+	c := schedule.Campaign{Seed: *seed, Schedules: *n, Budget: *budget, First: *first}
 	if *n > 0 {
 		c.Budget = 0
 	}
