@@ -82,7 +82,7 @@ var schemeMutants = []Mutant{
 	{Name: "E14", File: "pcbinfo/smr.go", Kind: Safety, Subject: "scheme smr/", What: "the lookup returns the inpcb unlocked",
 		Old: "	inp.acquire(shared)\n	dropped := inp.is(inpDropped)\n", New: "	inp.acquire(shared)\n	inp.release(shared)\n	locks.Delay(0)\n	inp.lock.TryLock(nil)\n	dropped := inp.is(inpDropped)\n"},
 	{Name: "E15", File: "pcbinfo/smr.go", Kind: Safety, Subject: "scheme smr/", What: "a reference from zero is granted (H15)",
-		Old: "	alive := inp.refIfAlive()\n", New: "	alive := true\n	inp.refs.Add(1)\n"},
+		Old: "	alive := inp.refIfAlive()\n", New: "	alive := true\n	locks.Delay(0)\n	inp.refs.Add(1)\n"},
 	{Name: "E16", File: "pcbinfo/smr.go", Kind: Safety, Subject: "scheme smr/", What: "the child is inserted without looking for its twin (H9)",
 		Old: "	taken := c.in.tb.lookupExact(&inp.inc, inp.hash) != nil\n	if !taken {\n		c.in.tb.insertHash(inp)\n	}\n	c.unlockHash()\n	if !taken {\n		c.insertList(inp)\n	}\n	return !taken\n", New: "	c.in.tb.insertHash(inp)\n	c.unlockHash()\n	c.insertList(inp)\n	return true\n"},
 	{Name: "E17", File: "pcbinfo/smr.go", Kind: Safety, Subject: "scheme smr/", What: "the listener is let go before its child is in the table (H8)",

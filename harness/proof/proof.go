@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,7 +50,11 @@ func (r *Record) Write(dir string, now time.Time) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, now.UTC().Format("20060102T150405")+"-"+pcbbench.Code()[:12]+".txt")
-	return path, os.WriteFile(path, b.Bytes(), 0o666)
+	err := os.WriteFile(path, b.Bytes(), 0o666)
+	if err != nil {
+		err = errors.Join(err, os.Remove(path)) // half a record is none
+	}
+	return path, err
 }
 
 // NotRun is what a results file says of code that nothing is known of.

@@ -23,7 +23,7 @@ const (
 )
 
 func (t *torture) lock(sp locks.Spec) Subject {
-	return Subject{"lock " + sp.String(), []Check{{"torture", func(r *Round) error {
+	return Subject{"lock " + sp.String(), []Check{{"torture", 1, func(r *Round) error {
 		witness.Enable(false) // it would see misuse before the lock does
 		if sp.Policy() != locks.SpinPark {
 			runtime.GOMAXPROCS(min(r.Procs, runtime.NumCPU())) // as in tableLock; run puts it back
@@ -33,7 +33,7 @@ func (t *torture) lock(sp locks.Spec) Subject {
 }
 
 func (t *torture) reclamation(k smr.Kind) Subject {
-	return Subject{"reclamation " + k.Name, []Check{{"torture", func(r *Round) error {
+	return Subject{"reclamation " + k.Name, []Check{{"torture", 1, func(r *Round) error {
 		rep, err := smrtest.Torture(k, smrtest.Config{Readers: max(1, r.Workers-writers), Writers: writers, Updates: updatesInAll / writers, Seed: r.Seed, Beat: r.Beat})
 		sum := t.report.notes.reclaim[k.Name]
 		sum.Add(rep)
@@ -43,15 +43,15 @@ func (t *torture) reclamation(k smr.Kind) Subject {
 }
 
 func dispatch(m netisr.Model) Subject {
-	return Subject{"dispatch " + m.Name, []Check{{"torture", func(r *Round) error {
+	return Subject{"dispatch " + m.Name, []Check{{"torture", 1, func(r *Round) error {
 		return netisrtest.Torture(m, netisrtest.Config{Workers: r.Workers, Segments: segmentsInAll / r.Workers, Flows: 1 + r.Rand.IntN(8), Seed: r.Seed, Beat: r.Beat})
 	}}}}
 }
 
 func workload() Subject {
-	return Subject{"workload", []Check{{"promises", func(r *Round) error { return workloadtest.Torture(r.Seed, r.Beat) }}}}
+	return Subject{"workload", []Check{{"promises", 2, func(r *Round) error { return workloadtest.Torture(r.Seed, r.Beat) }}}}
 }
 
 func measuring() Subject {
-	return Subject{"harness", []Check{{"figures", func(r *Round) error { return harness.SelfCheck(r.Seed, r.Beat) }}}}
+	return Subject{"harness", []Check{{"figures", 3, func(r *Round) error { return harness.SelfCheck(r.Seed, r.Beat) }}}}
 }

@@ -74,7 +74,7 @@ func (r *Report) Write(w io.Writer) error {
 	}
 	r.writeReclaim(w)
 	r.writeLinear(w)
-	if r.Failure == nil {
+	if r.Failure == nil && r.config.Only == nil {
 		r.writeCoverage(w)
 	}
 	_, err := fmt.Fprintf(w, "\n%d rounds in %v, up to %d workers, seeds %d to %d, probes %s, witness %s\n",
@@ -99,11 +99,11 @@ func (r *Report) writeLinear(w io.Writer) {
 	if len(r.notes.linear) == 0 {
 		return
 	}
-	fmt.Fprintln(w, "\nlinearizable histories:")
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nlinearizable histories; of these, in order only but for lookups that lost a race (H5); given up undecided:")
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, name := range sorted(r.notes.linear) {
 		l := r.notes.linear[name]
-		fmt.Fprintf(tw, "  %s\t%d\t%d of them but for lookups that lost a race (H5)\t%d not decided\n", name, l.Histories, l.Missed, l.Inconclusive)
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t\n", name, l.Histories, l.Missed, l.Inconclusive)
 	}
 	tw.Flush()
 }

@@ -94,7 +94,7 @@ func (t *torture) scheme(sp pcbinfo.Spec) Subject {
 		return func(r *Round) error { return f(sp, config(r, max(20, steps/r.Workers))) }
 	}
 	s := Subject{"scheme " + sp.String(), []Check{
-		{"conform", func(r *Round) error {
+		{"conform", 2, func(r *Round) error {
 			c := config(r, 2*stepsInAll)
 			c.Table.Halfs = r.Rand.IntN(2) // a usual syncache, or all in one bucket
 			return pcbtest.Conform(sp, c)
@@ -104,14 +104,14 @@ func (t *torture) scheme(sp pcbinfo.Spec) Subject {
 		return s
 	}
 	s.Checks = append(s.Checks,
-		Check{"fight", shared(pcbtest.Fight, 2*stepsInAll)},
-		Check{"torture", shared(pcbtest.Torture, stepsInAll)},
-		Check{"flood", shared(func(sp pcbinfo.Spec, c pcbtest.Config) error {
+		Check{"fight", 1, shared(pcbtest.Fight, 10*stepsInAll)},
+		Check{"torture", 1, shared(pcbtest.Torture, stepsInAll)},
+		Check{"flood", 2, shared(func(sp pcbinfo.Spec, c pcbtest.Config) error {
 			c.Flood = true
 			return pcbtest.Torture(sp, c)
 		}, stepsInAll)},
-		Check{"parallel", shared(pcbtest.ConformParallel, stepsInAll)},
-		Check{"linear", shared(func(sp pcbinfo.Spec, c pcbtest.Config) error {
+		Check{"parallel", 2, shared(pcbtest.ConformParallel, stepsInAll)},
+		Check{"linear", 1, shared(func(sp pcbinfo.Spec, c pcbtest.Config) error {
 			c.Linearity = t.report.linearity(s.Name)
 			return pcbtest.Linear(sp, c)
 		}, stepsInAll)},
@@ -122,7 +122,7 @@ func (t *torture) scheme(sp pcbinfo.Spec) Subject {
 // tableLock draws one of the locks that the scheme can have, or its own. With more threads than CPUs it is one that parks: others would
 // wait for the system's time slices.
 func tableLock(sp pcbinfo.Spec, r *Round, workers int) locks.Spec {
-	if sp.Lock == "" || r.Rand.IntN(2) == 0 {
+	if sp.Lock == "" || r.Rand.IntN(4) != 0 {
 		return locks.Spec{}
 	}
 	specs := slices.DeleteFunc(locks.Specs(), func(l locks.Spec) bool {

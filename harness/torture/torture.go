@@ -39,8 +39,9 @@ type Subject struct {
 // A Check runs one round, which lasts a fraction of a second, of the same kind of check. It returns what was found broken, and then may leave
 // goroutines behind.
 type Check struct {
-	Name string
-	Run  func(r *Round) error
+	Name  string
+	Every int // it runs in one turn of so many, beginning with the first: what takes long, or varies little, less often
+	Run   func(r *Round) error
 }
 
 // A Failure is what a check found.
@@ -75,6 +76,9 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		for i := range subjects {
 			s := &subjects[i]
 			for j := range s.Checks {
+				if n%s.Checks[j].Every != 0 && c.Rounds == 0 {
+					continue
+				}
 				if err := t.round(ctx, s, j, n); err != nil {
 					return t.report, err
 				}

@@ -16,7 +16,7 @@ import (
 // round runs one round of f as check of a made-up subject.
 func round(f func(*Round) error, stuck time.Duration) error {
 	t := &torture{Config: Config{Stuck: stuck, Duration: time.Second}, start: time.Now(), report: newReport(Config{})}
-	return t.round(context.Background(), &Subject{"thing made up", []Check{{"check", f}}}, 0, 0)
+	return t.round(context.Background(), &Subject{"thing made up", []Check{{"check", 1, f}}}, 0, 0)
 }
 
 // TestFailures checks that whatever a check does, its failure is told by oracle.
@@ -92,7 +92,7 @@ func TestRoundIsItsSeeds(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	all := []Subject{{"lock mtx", []Check{{"torture", nil}}}, {"scheme smr", []Check{{"conform", nil}, {"flood", nil}}}, {"scheme smr:smr=gc", []Check{{"flood", nil}}}}
+	all := []Subject{{"lock mtx", []Check{{"torture", 1, nil}}}, {"scheme smr", []Check{{"conform", 1, nil}, {"flood", 1, nil}}}, {"scheme smr:smr=gc", []Check{{"flood", 1, nil}}}}
 	got, err := choose(all, []string{"scheme smr/"})
 	if err != nil || len(got) != 1 || len(got[0].Checks) != 2 {
 		t.Errorf("%v, %v", got, err)

@@ -21,6 +21,7 @@ import (
 	"syscall"
 
 	"pcbbench/harness"
+	"pcbbench/harness/torture"
 )
 
 // A command is a subcommand.
@@ -87,6 +88,9 @@ func exitCode(err error, w io.Writer) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitOK
+	case errors.Is(err, torture.ErrInterrupted):
+		fmt.Fprintln(w, "pcbbench: interrupted; nothing found so far, and no record left")
+		return exitInterrupted
 	case errors.Is(err, harness.ErrInterrupted):
 		fmt.Fprintln(w, "pcbbench: interrupted; the results file is complete up to here")
 		return exitInterrupted

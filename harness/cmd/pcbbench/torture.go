@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"pcbbench/harness"
 	"pcbbench/harness/torture"
 	"pcbbench/locks/probe"
 )
@@ -65,10 +64,7 @@ func tortureCmd(ctx context.Context, args []string, std streams) error {
 // tortureFailed tells what was found and how to look for it again.
 func tortureFailed(err error, std streams) error {
 	var f *torture.Failure
-	switch {
-	case errors.Is(err, torture.ErrInterrupted):
-		return fmt.Errorf("%w: torture ended early, nothing found so far", harness.ErrInterrupted)
-	case !errors.As(err, &f):
+	if !errors.As(err, &f) {
 		return err
 	}
 	fmt.Fprintf(std.out, "\nFAILED after %v: oracle %s\n%s, %s\n%v\n%v\nagain: pcbbench torture -only '%s/%s' -seed %d\n", f.After.Round(time.Millisecond), f.Oracle(),
