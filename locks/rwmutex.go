@@ -51,6 +51,7 @@ func (l *rwmutex) TryRLock(*Node) bool {
 func (l *rwmutex) RUnlock(*Node) {
 	probe.RMW(&l.mu)
 	if l.downgraded {
+		probe.Store(&l.downgraded)
 		l.downgraded = false
 		l.mu.Unlock()
 		return
@@ -61,4 +62,7 @@ func (l *rwmutex) RUnlock(*Node) {
 // TryUpgrade returns false.
 func (l *rwmutex) TryUpgrade(*Node) bool { return false }
 
-func (l *rwmutex) Downgrade(*Node) { l.downgraded = true }
+func (l *rwmutex) Downgrade(*Node) {
+	probe.Store(&l.downgraded)
+	l.downgraded = true
+}

@@ -90,3 +90,17 @@ func (tb *table) mustBeNew(inp *Inpcb) {
 		}
 	}
 }
+
+// mustBeUnseen panics if a block that readers may stand on is to be free at once.
+func (z *zone) mustBeUnseen(inp *Inpcb) {
+	if z.dom != nil && z.dom.Recycles() && inp.is(inpDropped) {
+		panic(oracle.Violated(oracle.Reclaim, "%v was in the table and is freed without a grace period", inp.inc))
+	}
+}
+
+// mustBeOver panics if a block comes back before the grace period is over that began when it was retired.
+func (z *zone) mustBeOver(inp *Inpcb) {
+	if !z.dom.Poll(inp.goal) {
+		panic(oracle.Violated(oracle.Reclaim, "%v comes back before the readers are gone that may stand on it", inp.inc))
+	}
+}

@@ -5,6 +5,7 @@ import (
 
 	"pcbbench/locks"
 	"pcbbench/locks/probe"
+	"pcbbench/locks/smr"
 )
 
 // The flags of an inpcb. Both are set once, by whoever takes it out of the table.
@@ -47,7 +48,8 @@ type Inpcb struct {
 	onTw     bool                   // (t)
 	users    users                  // (a) who is using it: only in torture builds, see guard.go
 	mark     uint32                 // the audit that has met it last; at rest
-	_        [56]byte
+	goal     smr.Seq                // (z) of its own retirement: only in torture builds
+	_        [48]byte
 }
 
 func (inp *Inpcb) wlock()   { inp.lock.Lock(nil) }
@@ -97,6 +99,7 @@ func (inp *Inpcb) refIfAlive() bool {
 		if n == 0 {
 			return false
 		}
+		probe.RMW(&inp.refs)
 		if inp.refs.CompareAndSwap(n, n+1) {
 			return true
 		}

@@ -5,6 +5,7 @@ import (
 
 	"pcbbench/locks"
 	"pcbbench/locks/oracle"
+	"pcbbench/locks/probe"
 	"pcbbench/locks/smr"
 	"pcbbench/locks/witness"
 )
@@ -126,6 +127,9 @@ func (z *zone) refill(zc *zoneCPU) {
 func (z *zone) free(cpu int, inp *Inpcb) {
 	zc := &z.cpus[cpu]
 	zc.frees++
+	if probe.Enabled {
+		z.mustBeUnseen(inp)
+	}
 	if z.recycles() {
 		z.put(zc, inp)
 	}
@@ -162,6 +166,9 @@ func (z *zone) retire(cpu int, inp *Inpcb) {
 	zc.retired++
 	zc.peak = max(zc.peak, zc.retired)
 	zc.pending.push(inp)
+	if probe.Enabled {
+		inp.goal = z.dom.Advance()
+	}
 	if zc.pending.n == z.size {
 		zc.waiting = append(zc.waiting, retired{zc.pending, z.dom.Advance()})
 		zc.pending = magazine{}
@@ -177,7 +184,11 @@ func (z *zone) reclaim(zc *zoneCPU) {
 		zc.retired -= m.n
 		zc.reclaimed += uint64(m.n)
 		for m.n > 0 {
-			z.put(zc, m.pop())
+			inp := m.pop()
+			if probe.Enabled {
+				z.mustBeOver(inp)
+			}
+			z.put(zc, inp)
 		}
 		done++
 	}

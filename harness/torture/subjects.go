@@ -88,7 +88,7 @@ func (t *torture) scheme(sp pcbinfo.Spec) Subject {
 			workers = min(workers, sp.Workers)
 		}
 		buckets := [...]int{0, 0, 1, 4}[r.Rand.IntN(4)]
-		return pcbtest.Config{Table: pcbinfo.Config{CPUs: workers, Buckets: buckets, Lock: tableLock(sp, r, workers)}, Steps: steps, Seed: r.Seed, Beat: r.Beat}
+		return pcbtest.Config{Table: pcbinfo.Config{CPUs: workers, Buckets: buckets, Groups: 8, Lock: tableLock(sp, r, workers)}, Steps: steps, Seed: r.Seed, Beat: r.Beat}
 	}
 	shared := func(f func(pcbinfo.Spec, pcbtest.Config) error, steps int) func(*Round) error {
 		return func(r *Round) error { return f(sp, config(r, max(20, steps/r.Workers))) }
@@ -114,7 +114,7 @@ func (t *torture) scheme(sp pcbinfo.Spec) Subject {
 		Check{"linear", 1, shared(func(sp pcbinfo.Spec, c pcbtest.Config) error {
 			c.Linearity = t.report.linearity(s.Name)
 			return pcbtest.Linear(sp, c)
-		}, stepsInAll)},
+		}, 2*stepsInAll)},
 	)
 	return s
 }

@@ -69,7 +69,10 @@ func (w *worker) take(kind int) error {
 	case contestWait:
 		return w.live(inc)
 	case contestConnect:
-		_, err := w.cpu.Connect(&inc)
+		iss, err := w.cpu.Connect(&inc)
+		if first := pcbinfo.ISN(&inc, 0); err == nil && uint16(iss-first) != 0 { // the memory's lives count in the upper half
+			return oracle.Violated(oracle.Key, "connect %v: initial number %d, which is not one of its own, %d and so on", inc, iss, first)
+		}
 		return t.opens(err, pcbinfo.ErrInUse)
 	case contestListen:
 		return t.opens(w.cpu.Listen(&inc), pcbinfo.ErrInUse)

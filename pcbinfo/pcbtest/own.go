@@ -128,7 +128,7 @@ func (w *worker) lingering() error {
 	return w.leave(&p, i)
 }
 
-// leave takes p, which we closed, into TIME-WAIT. That lasts 2MSL, two ticks: while the clock has not moved twice since, it must be there.
+// leave takes p, which we closed, into TIME-WAIT, and there once more.
 func (w *worker) leave(p *peer, i uint32) error {
 	fin := p.segment(pcbinfo.FIN | pcbinfo.ACK)
 	fin.Ack++
@@ -136,19 +136,36 @@ func (w *worker) leave(p *peer, i uint32) error {
 	if err := w.expect(fin, pcbinfo.GotFin); err != nil {
 		return err
 	}
-	out, err := w.outcome(fin) // the peer did not get our ACK: 2MSL begins anew
+	w.left[i] = departure{gone: true, fin: fin}
+	here, err := w.stay(i)
 	if err != nil {
 		return err
 	}
-	now := w.arena.ticking.Load()
-	if now == start && out != pcbinfo.DropOld {
-		return oracle.Violated(oracle.Found, "%v: a FIN again in TIME-WAIT: %v", p.inc, out)
+	if !here && w.arena.ticking.Load() == start {
+		return oracle.Violated(oracle.Found, "%v: nobody there right after it went into TIME-WAIT", p.inc)
 	}
-	w.left[i] = departure{true, now + 3}
 	if w.rng.IntN(4) == 0 {
 		if err := w.cpu.Abort(&p.inc); err != nil && err != pcbinfo.ErrNotFound { // the clock may be faster
 			return answered("abort", &p.inc, err)
 		}
 	}
 	return nil
+}
+
+// stay sends the FIN of a departure again, as a peer does that did not get our ACK: if that is still in TIME-WAIT then 2MSL, which is two ticks,
+// begins anew, and while the clock does not move it must be there.
+func (w *worker) stay(i uint32) (here bool, err error) {
+	d := &w.left[i]
+	start := w.arena.ticking.Load()
+	out, err := w.outcome(d.fin)
+	if err != nil || out != pcbinfo.DropOld {
+		return false, err
+	}
+	again, err := w.outcome(d.fin)
+	now := w.arena.ticking.Load()
+	if err == nil && now == start && again != pcbinfo.DropOld {
+		return true, oracle.Violated(oracle.Found, "%v: a FIN in TIME-WAIT: %v, and right after it: %v", d.fin.Inc, out, again)
+	}
+	d.until = now + 3
+	return true, err
 }

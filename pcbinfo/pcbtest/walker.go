@@ -1,6 +1,8 @@
 package pcbtest
 
 import (
+	"errors"
+	"math/rand/v2"
 	"time"
 
 	"pcbbench/locks/oracle"
@@ -17,7 +19,7 @@ func (a *arena) walk() error {
 		if n := a.in.Len(); n < 1+len(a.workers) {
 			return oracle.Violated(oracle.Walk, "the table's count is %d, below what is open throughout", n)
 		}
-		if err := a.walkOnce(); err != nil {
+		if err := errors.Join(a.walkOnce(), a.walkSome()); err != nil {
 			return err
 		}
 		time.Sleep(betweenWalks)
@@ -67,6 +69,19 @@ func (a *arena) walkOnce() error {
 		}
 	}
 	return nil
+}
+
+// walkSome ends a walk on the way: it must call no more, and let go of all that it holds.
+func (a *arena) walkSome() (err error) {
+	n, last := 0, rand.IntN(8)
+	a.in.Walk(func(x *pcbinfo.Xinpcb) bool {
+		if n > last {
+			err = oracle.Violated(oracle.Walk, "a walk goes on to %v after it was ended", x.Inc)
+		}
+		n++
+		return n <= last
+	})
+	return err
 }
 
 // phases are those of all that workers own.

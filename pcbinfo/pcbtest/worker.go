@@ -43,7 +43,8 @@ type owned struct {
 // A departure is when the last life of one of waits entered TIME-WAIT.
 type departure struct {
 	gone  bool
-	until uint32 // the tick by which it has expired
+	fin   *pcbinfo.Segment // the peer's, which it may send again
+	until uint32           // the tick by which it has expired
 }
 
 // Names of a Torture: workers own those with their number, and fight over everybody's.
@@ -128,6 +129,11 @@ func (w *worker) step() error {
 		return w.ephemeral()
 	case 3:
 		return w.lingering()
+	case 17:
+		if i := w.rng.Uint32N(waitPorts); w.left[i].gone {
+			_, err := w.stay(i)
+			return err
+		}
 	case 4:
 		return w.listening()
 	case 5, 6, 7, 8:
