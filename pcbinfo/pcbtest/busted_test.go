@@ -82,7 +82,7 @@ func TestChecksFindBustedTables(t *testing.T) {
 		{"right", busted{}, "", ""},
 		{"loses", busted{cpus: func(c pcbinfo.CPU) pcbinfo.CPU { return loses{c} }}, "counted", ": 0 outcomes"},
 		{"keeps", busted{cpus: func(c pcbinfo.CPU) pcbinfo.CPU { return keeps{c} }}, "answer", "drop-"},
-		{"shares", busted{cpus: func(c pcbinfo.CPU) pcbinfo.CPU { return shares{c} }}, "want port 0", "ephemeral ports are free; connect"},
+		{"shares", busted{cpus: func(c pcbinfo.CPU) pcbinfo.CPU { return shares{c} }}, "connect from the only port", "ephemeral ports are free; connect"},
 		{"twice", busted{walk: twice}, "twice", "twice"},
 		{"misses", busted{walk: misses}, "a walk meets", "met false"},
 		{"miscounts", busted{len: 1}, "a walk meets", "a walk meets"},

@@ -24,7 +24,7 @@ func Conform(sp pcbinfo.Spec, c Config) error {
 		return err
 	}
 	h := &history{rng: rand.New(rand.NewPCG(c.Seed, 0)), names: newNames(0, sharedPort, ownPort, firstPort), at: ref.position}
-	if err := checkKeys(h.names.conns()); err != nil {
+	if err := errors.Join(checkKeys(h.names.conns()), checkSizes(sp)); err != nil {
 		return oracle.Violated(oracle.Answer, "%v: %w", sp, err)
 	}
 	var l log
@@ -103,7 +103,7 @@ func (c *Config) beat(i int) {
 
 // end closes the table, whose memory must add up.
 func (c *Config) end(sp pcbinfo.Spec, in pcbinfo.Info) error {
-	if err := in.Close(); err != nil {
+	if err := errors.Join(checkSum(in, c.Table.CPUs), in.Close()); err != nil {
 		return oracle.Violated(oracle.Conservation, "%v: seed %d: %w", sp, c.Seed, err)
 	}
 	return nil

@@ -146,6 +146,9 @@ func (a *arena) check() error {
 	if err != nil {
 		return err
 	}
+	if err := checkSum(a.in, len(a.workers)); err != nil {
+		return err
+	}
 	z := a.in.Zone()
 	if err = a.in.Close(); err != nil {
 		return err
