@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -75,8 +76,12 @@ func (r *Round) progress() (sum uint64) {
 	return sum
 }
 
-// run runs check under the round's conditions, and gives it up when it has not got on for as long as stuck.
-func (r *Round) run(check func(*Round) error, stuck time.Duration) error {
+// roundLimit is how many times stuck a round may take although it gets on: no round is long.
+const roundLimit = 3
+
+// run runs check under the round's conditions, and gives it up when ctx ends, when it has not got on for as long as stuck, or when it does
+// not end.
+func (r *Round) run(ctx context.Context, check func(*Round) error, stuck time.Duration) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(r.Procs))
 	defer probe.SetRates(probe.SetRates(r.Rates))
 	probe.Seed(int64(r.Seed))
@@ -86,14 +91,20 @@ func (r *Round) run(check func(*Round) error, stuck time.Duration) error {
 	}
 	done := make(chan error, 1)
 	go func() { done <- oracle.Guard(func() error { return check(r) }) }()
-	last, since := r.progress(), time.Now()
+	began := time.Now()
+	last, since := r.progress(), began
 	tick := time.NewTicker(stuck / 20)
 	defer tick.Stop()
 	for {
 		select {
 		case err := <-done:
 			return err
+		case <-ctx.Done():
+			return ErrInterrupted
 		case <-tick.C:
+		}
+		if time.Since(began) >= roundLimit*stuck {
+			return oracle.Violated(oracle.Progress, "a round does not end, after %d steps in %v\n%s", r.progress(), time.Since(began), whoHoldsWhat())
 		}
 		if now := r.progress(); now != last {
 			last, since = now, time.Now()

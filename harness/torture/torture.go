@@ -110,12 +110,12 @@ func (t *torture) round(ctx context.Context, s *Subject, check, turn int) error 
 	r := newRound(t.Seed+t.rounds, t.Workers)
 	t.rounds++
 	began := time.Now()
-	err := r.run(s.Checks[check].Run, t.Stuck)
+	err := r.run(ctx, s.Checks[check].Run, t.Stuck)
 	took := time.Since(began)
 	t.report.count(s, check, r, took)
 	t.say(s)
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, ErrInterrupted) {
+		return err
 	}
 	f := &Failure{Subject: s.Name, Check: s.Checks[check].Name, Round: r, Err: err, After: time.Since(t.start)}
 	t.report.Failure = f

@@ -32,6 +32,11 @@ func TestFailures(t *testing.T) {
 		{"passes", func(*Round) error { return nil }, "", ""},
 		{"fails", func(*Round) error { return oracle.Violated(oracle.Found, "lost") }, oracle.Found, "lost"},
 		{"panics", func(*Round) error { panic("pcbinfo: reference count below zero") }, "pcbinfo panic", "below zero"},
+		{"never ends", func(r *Round) error {
+			for ; ; time.Sleep(time.Millisecond) {
+				r.Beat(0)
+			}
+		}, oracle.Progress, "does not end"},
 		{"hangs", func(r *Round) error { r.Beat(0); held.Lock(nil); return nil }, oracle.Progress, "locks.(*Mtx).lockSlow"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -45,6 +50,18 @@ func TestFailures(t *testing.T) {
 				t.Errorf("error %v of oracle %q, want %q and %q", err, oracle.Of(err), c.oracle, c.part)
 			}
 		})
+	}
+}
+
+// TestInterrupt ends a round that would go on.
+func TestInterrupt(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	check := func(r *Round) error {
+		cancel()
+		select {}
+	}
+	if err := newRound(1, 2).run(ctx, check, time.Minute); err != ErrInterrupted {
+		t.Errorf("an interrupted round: %v", err)
 	}
 }
 
