@@ -53,7 +53,7 @@ func (r *Report) count(s *Subject, check int, round *Round, took time.Duration) 
 	r.most = max(r.most, round.Workers)
 }
 
-// WriteTo writes the tables: rounds by subject and check, reclamation, probe points.
+// Write writes the tables: rounds by subject and check, reclamation, histories, probe points.
 func (r *Report) Write(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	total := 0

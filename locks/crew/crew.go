@@ -58,6 +58,9 @@ func (c *Crew) Until(cond func() bool) bool {
 	return came
 }
 
+// hangAfter is how long the others may take to stop after a failure.
+const hangAfter = 200 * time.Millisecond
+
 // Join waits for the crew to be done and returns its errors. After a failure it waits no longer than a while: the others may
 // hang for ever on what the dead one left.
 func (c *Crew) Join() error {
@@ -65,7 +68,7 @@ func (c *Crew) Join() error {
 	for !done() && !c.Failed() {
 		wait(time.Second, func() bool { return done() || c.Failed() })
 	}
-	wait(time.Second, done)
+	wait(hangAfter, done)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return errors.Join(c.errs...)

@@ -4,9 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
-	"sync/atomic"
 
+	"pcbbench/locks/crew"
 	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
 )
@@ -72,26 +71,22 @@ func ConformParallel(sp pcbinfo.Spec, c Config) error {
 	return c.end(sp, in)
 }
 
-// together lets every worker play so many steps of its history. When one finds a fault, the others stop at their next step.
+// together lets every worker play so many steps of its history.
 func (c *Config) together(in pcbinfo.Info, ref *Reference, hs []*history, steps int) error {
-	var failed atomic.Bool
-	return parallel(len(hs), func(i int) error {
-		var l log
-		sound := false
-		defer func() { // of a panic too
-			if !sound {
-				failed.Store(true)
+	var all crew.Crew
+	for i, h := range hs {
+		all.Go(func() error {
+			var l log
+			for step := 0; step < steps && !all.Failed(); step++ {
+				c.beat(i)
+				if err := play(h.next(), in.CPU(i), ref.cpus[i], &l); err != nil {
+					return oracle.Violated(oracle.Answer, "worker %d, step %d: %w\n%v", i, step, err, &l)
+				}
 			}
-		}()
-		for step := 0; step < steps && !failed.Load(); step++ {
-			c.beat(i)
-			if err := play(hs[i].next(), in.CPU(i), ref.cpus[i], &l); err != nil {
-				return oracle.Violated(oracle.Answer, "worker %d, step %d: %w\n%v", i, step, err, &l)
-			}
-		}
-		sound = true
-		return nil
-	})
+			return nil
+		})
+	}
+	return all.Join()
 }
 
 // beat tells who watches that worker i gets on.
@@ -127,15 +122,4 @@ func play(o *op, cpu pcbinfo.CPU, ref *refCPU, l *log) error {
 		return fmt.Errorf("answer %v; want %v", got, want)
 	}
 	return sameStats(cpu.Stats(), ref.Stats())
-}
-
-// parallel runs f for 0 to n-1 at once, and makes panics errors.
-func parallel(n int, f func(i int) error) error {
-	errs := make([]error, n)
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() { errs[i] = oracle.Guard(func() error { return f(i) }) })
-	}
-	wg.Wait()
-	return errors.Join(errs...)
 }
