@@ -32,7 +32,7 @@ torture: ## hold everything to what it promises under random schedules, in a min
 	@$(BIN)-torture torture -results $(RESULTS) $(TORTUREFLAGS)
 
 mutants: ## plant bugs, one at a time, and count how many the torture sees (an hour)
-	@$(GO) run -tags mutants ./harness/cmd/mutants -results $(RESULTS)/mutants $(MUTANTFLAGS)
+	@$(GO) run -tags mutants ./harness/cmd/mutants -results $(RESULTS) $(MUTANTFLAGS)
 
 list: build ## every scheme, lock, mix and dispatch model
 	@$(BIN) list
@@ -53,7 +53,7 @@ torture-test: ## the tests of locks and tables with random yields and lock order
 
 schedules: ## small configurations of everything under chosen schedules, in a minute; failures replay
 	@$(GO) build -pgo=off -tags sim -o $(BIN)-sim ./harness/cmd/pcbbench
-	@$(BIN)-sim schedules $(SCHEDULESFLAGS)
+	@$(BIN)-sim schedules -results $(RESULTS) $(SCHEDULESFLAGS)
 
 lint: ## formatting, vet, staticcheck
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt: $$out" >&2; exit 1; }

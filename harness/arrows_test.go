@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 		"locks/oracle", "locks/smr", // its check of itself
 		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/perf/benchfmt", "golang.org/x/perf/benchunit"},
 	".":                   {},
-	"harness/cmd/mutants": {"harness/mutants"},
+	"harness/cmd/mutants": {"harness/mutants", "harness/proof"},
 	"harness/mutants":     {},
 	"harness/proof":       {},
 	"harness/torture": {"harness", "harness/proof", "locks", "locks/locktest", "locks/oracle", "locks/probe", "locks/smr", "locks/smr/smrtest", "locks/witness",

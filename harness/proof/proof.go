@@ -45,14 +45,19 @@ func (r *Record) Write(dir string, now time.Time) (string, error) {
 		fmt.Fprintf(&b, "%s: %s\n", kv[0], kv[1])
 	}
 	fmt.Fprintf(&b, "\n%s", r.Report)
-	dir = filepath.Join(dir, folder)
+	return Keep(dir, folder, now, b.Bytes())
+}
+
+// Keep puts a report of some kind about this binary's code into the results folder dir, and returns its path.
+func Keep(dir, kind string, now time.Time, text []byte) (string, error) {
+	dir = filepath.Join(dir, kind)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, now.UTC().Format("20060102T150405")+"-"+pcbbench.Code()[:12]+".txt")
-	err := os.WriteFile(path, b.Bytes(), 0o666)
+	err := os.WriteFile(path, text, 0o666)
 	if err != nil {
-		err = errors.Join(err, os.Remove(path)) // half a record is none
+		err = errors.Join(err, os.Remove(path)) // half a report is none
 	}
 	return path, err
 }

@@ -12,13 +12,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
-	"pcbbench"
 	"pcbbench/harness/mutants"
+	"pcbbench/harness/proof"
 )
 
 // Exit codes.
@@ -47,7 +46,7 @@ func run(ctx context.Context) int {
 	flag.IntVar(&c.Jobs, "j", 1, "mutants at a time; more than 1 saves time and lengthens what is measured")
 	flag.Uint64Var(&c.Seed, "seed", 1, "of the tortures")
 	flag.StringVar(&only, "only", "", "mutants, comma separated, by prefix (default all)")
-	flag.StringVar(&dir, "results", "", "folder for the table, beside printing it")
+	flag.StringVar(&dir, "results", "", "results folder for the table, beside printing it")
 	flag.Parse()
 	if flag.NArg() > 0 || c.Runs < 1 || c.Jobs < 1 || c.Race < 0 || c.Conform < 0 || c.Control < 0 || c.Limit <= 0 || c.Stuck < time.Second {
 		fmt.Fprintln(os.Stderr, "mutants: bad flags or arguments (-h lists the flags)")
@@ -65,7 +64,7 @@ func run(ctx context.Context) int {
 	err = errors.Join(err, mutants.Write(&table, rows, c.Control, alarms))
 	os.Stdout.Write(table.Bytes())
 	if dir != "" && err == nil {
-		err = record(dir, table.Bytes())
+		_, err = proof.Keep(dir, "mutants", time.Now(), table.Bytes())
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -82,13 +81,4 @@ func run(ctx context.Context) int {
 		}
 	}
 	return 0
-}
-
-// record keeps the table.
-func record(dir string, table []byte) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	name := time.Now().UTC().Format("20060102T150405") + "-" + pcbbench.Code()[:12] + ".txt"
-	return os.WriteFile(filepath.Join(dir, name), table, 0o666)
 }

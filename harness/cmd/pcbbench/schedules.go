@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"pcbbench/harness/proof"
 	"pcbbench/harness/schedule"
 	"pcbbench/locks/probe"
 )
@@ -25,6 +27,7 @@ func schedules(_ context.Context, args []string, std streams) error {
 	n := fs.Int("n", 0, "schedules of each strategy on each subject, whatever time that takes; 0: by budget")
 	replay := fs.String("replay", "", "run this one only: subject@step.worker,… or subject@strategy:seed")
 	first := fs.Bool("first", false, "end with the first failure")
+	dir := fs.String("results", "", "results folder for the table of an exploration without a failure; default none")
 	each := fs.Bool("each", false, "a line for each subject, not for each group of them")
 	if err := parse(fs, std, args); err != nil {
 		return err
@@ -46,7 +49,12 @@ func schedules(_ context.Context, args []string, std streams) error {
 	if c.Strategies, err = chooseStrategies(*strategy); err != nil {
 		return errUsage{err}
 	}
-	return runSchedules(&c, std.out, *each)
+	var table bytes.Buffer
+	err = runSchedules(&c, io.MultiWriter(std.out, &table), *each)
+	if err == nil && *dir != "" {
+		_, err = proof.Keep(*dir, "schedules", time.Now(), table.Bytes())
+	}
+	return err
 }
 
 // runSchedules prints the table and then the failures.
