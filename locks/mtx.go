@@ -74,6 +74,9 @@ func (m *Mtx) Unlock(*Node) {
 	if word := atomic.AddUint32(&m.word, ^uint32(mtxLocked-1)); word != 0 {
 		m.unlockSlow(word)
 	}
+	if probe.Enabled {
+		released()
+	}
 }
 
 func (m *Mtx) lockSlow() {

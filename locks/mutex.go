@@ -29,4 +29,5 @@ func (l *mutex) TryLock(*Node) bool {
 func (l *mutex) Unlock(*Node) {
 	probe.RMW(&l.mu)
 	l.mu.Unlock()
+	released()
 }

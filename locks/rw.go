@@ -90,6 +90,9 @@ func (l *RW) Unlock(*Node) {
 	if word := atomic.AddUint64(&l.word, ^uint64(rwWriter-1)); word != 0 {
 		l.unlockSlow(word)
 	}
+	if probe.Enabled {
+		released()
+	}
 }
 
 // RLock takes the lock shared.
@@ -130,6 +133,9 @@ func (l *RW) RUnlock(*Node) {
 	probe.RMW(&l.word)
 	if word := atomic.AddUint64(&l.word, ^uint64(rwReader-1)); word > rwReaders|rwComing {
 		l.runlockSlow(word)
+	}
+	if probe.Enabled {
+		released()
 	}
 }
 

@@ -36,6 +36,7 @@ func (l *rwmutex) TryLock(*Node) bool {
 func (l *rwmutex) Unlock(*Node) {
 	probe.RMW(&l.mu)
 	l.mu.Unlock()
+	released()
 }
 
 func (l *rwmutex) RLock(*Node) {
@@ -57,6 +58,7 @@ func (l *rwmutex) RUnlock(*Node) {
 		return
 	}
 	l.mu.RUnlock()
+	released()
 }
 
 // TryUpgrade returns false.

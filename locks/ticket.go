@@ -48,6 +48,7 @@ func (l *ticket) TryLock(*Node) bool {
 func (l *ticket) Unlock(*Node) {
 	probe.RMW(&l.owner)
 	l.owner.Add(1)
+	released()
 }
 
 func (l *ticket) wait(mine uint32) {

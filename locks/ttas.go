@@ -49,6 +49,7 @@ func (l *ttas) Unlock(*Node) {
 	if l.word.Swap(0) == 0 { // no dearer than a Store, which is an exchange on amd64
 		panic("locks: Unlock of an unlocked ttas")
 	}
+	released()
 }
 
 func (l *ttas) lockSlow() {

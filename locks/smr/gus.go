@@ -146,5 +146,6 @@ func (g *gus) Recycles() bool { return true }
 
 func (g *gus) Stats() Stats {
 	rd := g.rd.Load() // before wr, so that Observed ≤ Advances
+	probe.Load(&g.wr)
 	return Stats{Advances: g.wr.Load() - first, Observed: rd - first, PollFails: g.fails.Load()}
 }

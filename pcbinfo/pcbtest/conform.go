@@ -40,7 +40,24 @@ func Conform(sp pcbinfo.Spec, c Config) error {
 			return oracle.Violated(oracle.Answer, "%v: seed %d, step %d: %w\n%v", sp, c.Seed, step, err, &l)
 		}
 	}
-	return c.end(sp, in)
+	return errors.Join(checkRaces(in), c.end(sp, in))
+}
+
+// checkRaces looks at the scheme's own counters after a run in which nobody raced.
+func checkRaces(in pcbinfo.Info) error {
+	n := map[string]uint64{}
+	for _, c := range in.Counters() {
+		n[c.Name] = c.Value
+	}
+	for _, name := range []string{"gone", "waited", "lost-race", "upgrade-failed", "group-collisions"} {
+		if n[name] != 0 {
+			return oracle.Violated(oracle.Conservation, "%d times %s, and nobody raced", n[name], name)
+		}
+	}
+	if n["rematched"] != n["reacquired"] {
+		return oracle.Violated(oracle.Conservation, "reacquired %d times and rematched %d times, and nobody raced", n["reacquired"], n["rematched"])
+	}
+	return nil
 }
 
 // ConformParallel lets workers play at once, each a history of its own on connections of its own, of which some share a listener.

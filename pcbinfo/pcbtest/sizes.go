@@ -25,13 +25,45 @@ func checkSizes(sp pcbinfo.Spec) error {
 	if err := c.Listen(&pcbinfo.ConnInfo{Lport: sharedPort}); err != nil {
 		return oracle.Violated(oracle.Answer, "listen: %w", err)
 	}
-	if strings.Contains(sp.String(), "groups=") {
-		return nil // and so a syncache a group, whatever the Config says
+	if err := checkNumbers(sp); err != nil {
+		return err
+	}
+	if strings.Contains(sp.String(), "groups=") { // and so a syncache a group, whatever the Config says
+		if _, err := sp.New(pcbinfo.Config{CPUs: 1, Groups: 1 << 30}); err != nil {
+			return oracle.Violated(oracle.Answer, "a Config that the Spec overrides: %w", err)
+		}
+		return nil
 	}
 	for _, over := range []int{0, 1} {
 		if err := checkBucket(c, over); err != nil {
 			return err
 		}
+	}
+	return in.Close()
+}
+
+// checkNumbers connects twice from one block of memory: the second initial number must differ.
+func checkNumbers(sp pcbinfo.Spec) error {
+	if sp.Collects() {
+		return nil // no memory has a second life
+	}
+	in, err := sp.New(pcbinfo.Config{CPUs: 1, Groups: 1, Magazine: 1})
+	if err != nil {
+		return err
+	}
+	c, n := in.CPU(0), newNames(0)
+	inc := pcbinfo.ConnInfo{Laddr: n.local[0], Lport: ownPort, Faddr: n.foreign[0], Fport: 1}
+	var iss [2]uint32
+	for i := range iss {
+		if iss[i], err = c.Connect(&inc); err == nil {
+			err = c.Abort(&inc)
+		}
+		if err != nil {
+			return oracle.Violated(oracle.Answer, "connect and abort %v: %w", inc, err)
+		}
+	}
+	if iss[0] == iss[1] {
+		return oracle.Violated(oracle.Answer, "connect %v twice from the same memory: initial number %d both times", inc, iss[0])
 	}
 	return in.Close()
 }
