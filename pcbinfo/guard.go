@@ -104,3 +104,10 @@ func (z *zone) mustBeOver(inp *Inpcb) {
 		panic(oracle.Violated(oracle.Reclaim, "%v comes back before the readers are gone that may stand on it", inp.inc))
 	}
 }
+
+// mustBeInside panics if an inpcb is to be tried that nothing keeps from being somebody else's by now.
+func (c *smrCPU) mustBeInside(inp *Inpcb) {
+	if !c.inside {
+		panic(oracle.Violated(oracle.Reclaim, "%v is tried outside of the section in which it was found", inp.inc))
+	}
+}

@@ -2,6 +2,7 @@ package pcbinfo
 
 import (
 	"pcbbench/locks"
+	"pcbbench/locks/probe"
 	"pcbbench/locks/smr"
 	"pcbbench/locks/witness"
 )
@@ -187,6 +188,9 @@ func (c *smrCPU) find(inc *ConnInfo, shared bool) *Inpcb {
 // is going away. The key needs no second look: it is written before the block is published, and the section, then the
 // reference, keep the block from being anybody else's (hazard H14).
 func (c *smrCPU) lockInp(inp *Inpcb, shared bool) bool {
+	if probe.Enabled {
+		c.mustBeInside(inp)
+	}
 	if inp.try(shared) {
 		c.tried++
 		if !inp.is(inpDropped | inpFreed) {

@@ -72,7 +72,7 @@ var schemeMutants = []Mutant{
 	{Name: "E5", File: "pcbinfo/smr.go", Kind: Safety, Subject: "scheme smr/", What: "no second look after the inpcb's lock",
 		Old: "		if !inp.is(inpDropped | inpFreed) {\n			return true\n		}\n		inp.release(shared)\n		c.exit()\n		return false\n", New: "		return true\n"},
 	{Name: "E6", File: "pcbinfo/smr.go", Kind: Safety, Subject: "scheme smr/", What: "section left between lookup and lock",
-		Old: "func (c *smrCPU) lockInp(inp *Inpcb, shared bool) bool {\n", New: "func (c *smrCPU) lockInp(inp *Inpcb, shared bool) bool {\n	c.exit()\n"},
+		Old: "		c.mustBeInside(inp)\n	}\n", New: "		c.mustBeInside(inp)\n	}\n	c.exit()\n"},
 	{Name: "E7", File: "pcbinfo/table.go", Kind: Safety, Subject: "scheme smr/", What: "unlinking clears the victim's next pointer",
 		Old: "	probe.Store(at)\n	at.Store(inp.hashNext.Load())\n", New: "	probe.Store(at)\n	at.Store(inp.hashNext.Load())\n	inp.hashNext.Store(nil)\n"},
 	{Name: "E8", File: "pcbinfo/smr.go", Kind: Safety, Subject: "scheme smr/", What: "published before it is initialised",
