@@ -64,7 +64,7 @@ func holdsUp(d smr.Domain, cpus, cpu int) error {
 	var calls calls
 	for range 2 {
 		before := calls.advance(d)
-		if !calls.ends(d, before) {
+		if !calls.poll(d, before) {
 			return oracle.Violated(oracle.Grace, "no section is open, and goal %d does not pass", before)
 		}
 		d.Enter(cpu)
