@@ -2,17 +2,23 @@ package harness
 
 import (
 	"errors"
+	"os"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"pcbbench/harness/machine"
 	"pcbbench/pcbinfo"
 )
 
 // An account is a table that keeps its own account of a sample: what each worker brought it, in which phase, and when. It may be slow, large,
-// and at fault, all of it by known amounts.
+// and at fault, all of it by known amounts. It lets in one worker or walker at a time: any scheme does.
 type account struct {
 	pcbinfo.Info
+	cfg     pcbinfo.Config // what the table was asked to be
+	table   sync.Mutex     // of Info
 	base    time.Time
 	beat    func(worker int)
 	run     atomic.Pointer[run] // nil: nobody tells
@@ -22,7 +28,12 @@ type account struct {
 	fault   fault
 	opened  atomic.Bool // Open ends by asking for Stats
 	done    atomic.Bool // the fault
-	walking sync.Mutex  // walkers come at once
+	held    atomic.Bool // worker 0, once
+	walkers int32
+	inside  atomic.Int32 // walkers
+	all     atomic.Bool  // that all walkers were inside at once
+	many    atomic.Bool  // that more were
+	walking sync.Mutex   // walkers come at once
 	walks   []span
 	ended   []int32 // the phase after each walk
 }
@@ -34,6 +45,9 @@ type ledger struct {
 	a     *account
 	id    int
 	calls []call
+	pins  []int         // the CPUs that the worker's thread may use; nil: unknown
+	came  atomic.Uint64 // calls that have begun; worker 0 reads it
+	sure  time.Duration // that it waited for worker 0, at least; worker 0 writes it
 	opens int           // segments while the table was opened
 	slow  time.Duration // what every call takes beside
 	long  time.Duration // what every eighth call takes instead
@@ -57,10 +71,11 @@ type call struct {
 	phase int32 // read after in
 }
 
-// A fault is done once, when a worker is in that phase.
+// A fault is done once, when a worker is in that phase and has made so many calls in it.
 type fault struct {
 	what  string
 	phase int32
+	after int
 }
 
 // The faults of an account.
@@ -97,23 +112,35 @@ func (a *account) Stats() pcbinfo.Stats {
 
 func (a *account) CPU(cpu int) pcbinfo.CPU { return a.cpus[cpu] }
 
+// patience is how long an account holds a worker for others to come: no scheduler keeps who is ready from running for so long.
+const patience = 10 * time.Second
+
+// until gives way until cond holds, or for that long.
+func (a *account) until(id int, limit time.Duration, cond func() bool) {
+	for end := a.now() + limit; !cond() && a.now() < end; runtime.Gosched() {
+		a.beat(id)
+	}
+}
+
 func (l *ledger) Input(segs []*pcbinfo.Segment) {
-	l.a.beat(l.id)
-	in := l.a.now()
-	phase := l.a.phase()
-	if !l.a.opened.Load() {
+	a := l.a
+	a.beat(l.id)
+	in := a.now()
+	phase := a.phase()
+	if !a.opened.Load() {
 		l.CPU.Input(segs)
 		l.opens += len(segs)
-		for len(l.a.opening) < l.a.Len() {
-			l.a.opening = append(l.a.opening, make([]byte, connBytes))
+		for len(a.opening) < a.Len() {
+			a.opening = append(a.opening, make([]byte, connBytes))
 		}
 		return
 	}
+	l.came.Add(1)
 	n := len(segs)
-	if f := l.a.fault; f.what != noFault && f.phase == phase && n > 0 && l.a.done.CompareAndSwap(false, true) {
-		segs = l.a.err(segs, l.CPU)
+	if f := a.fault; f.what != noFault && f.phase == phase && n > 0 && l.before(phase) >= f.after && a.done.CompareAndSwap(false, true) {
+		segs = a.err(segs, l)
 	}
-	l.CPU.Input(segs)
+	l.take(segs)
 	for range n * l.allocs {
 		l.sink = new([16]byte)
 	}
@@ -121,18 +148,125 @@ func (l *ledger) Input(segs []*pcbinfo.Segment) {
 	if len(l.calls)%8 == 7 {
 		until = in + l.long
 	}
-	for l.a.now() < until {
+	for a.now() < until {
 	}
-	l.calls = append(l.calls, call{span{in, l.a.now()}, n, phase})
+	switch {
+	case len(l.calls) == 0:
+		l.pins = threadCPUs()
+		if l.id == 0 {
+			a.until(0, patience, func() bool { return a.walkers == 0 || a.all.Load() })
+		}
+	case l.id == 0 && l.before(measuring) == 3 && a.held.CompareAndSwap(false, true):
+		a.hold()
+	}
+	l.calls = append(l.calls, call{span{in, a.now()}, n, phase})
+}
+
+// before is how many calls the worker has made in that phase, without interruption to now.
+func (l *ledger) before(phase int32) (n int) {
+	for n < len(l.calls) && n < 10 && l.calls[len(l.calls)-1-n].phase == phase {
+		n++
+	}
+	return n
+}
+
+// take hands segs to the table.
+func (l *ledger) take(segs []*pcbinfo.Segment) {
+	l.a.table.Lock()
+	defer l.a.table.Unlock()
+	l.CPU.Input(segs)
+}
+
+func (l *ledger) Send(inc *pcbinfo.ConnInfo, n int) error {
+	l.a.table.Lock()
+	defer l.a.table.Unlock()
+	return l.CPU.Send(inc, n)
+}
+
+func (l *ledger) Connect(inc *pcbinfo.ConnInfo) (uint32, error) {
+	l.a.table.Lock()
+	defer l.a.table.Unlock()
+	return l.CPU.Connect(inc)
+}
+
+func (l *ledger) Close(inc *pcbinfo.ConnInfo) error {
+	l.a.table.Lock()
+	defer l.a.table.Unlock()
+	return l.CPU.Close(inc)
+}
+
+func (l *ledger) Abort(inc *pcbinfo.ConnInfo) error {
+	l.a.table.Lock()
+	defer l.a.table.Unlock()
+	return l.CPU.Abort(inc)
+}
+
+func (l *ledger) SlowTimo(now uint32) {
+	l.a.table.Lock()
+	defer l.a.table.Unlock()
+	l.CPU.SlowTimo(now)
+}
+
+// holdFor is how long worker 0 is held, at most.
+const holdFor = 3 * time.Millisecond
+
+// hold keeps worker 0 in the table while time is measured, and looks how the others' loops turn without a call: these turns can be nothing but
+// waiting, whoever loses his CPU. A beat that is seen to change was told between this look and the last one, and turns before a beat that
+// was seen are over when the next one is told. So the time from the look at a first beat to the look before the last but one is less than
+// what the worker must have counted.
+func (a *account) hold() {
+	type watch struct {
+		came, beat uint64
+		beats      int
+		from, to   time.Duration // of the first beat and the look before the last one
+	}
+	r := a.run.Load()
+	seen, last := make([]watch, len(a.cpus)), a.now()
+	for i, l := range a.cpus {
+		seen[i] = watch{came: l.came.Load(), beat: r.workers[i].beat.Load()}
+	}
+	a.until(0, holdFor, func() bool {
+		for i, l := range a.cpus[1:] {
+			w := &seen[i+1]
+			beat, came := r.workers[i+1].beat.Load(), l.came.Load()
+			switch {
+			case a.phase() != measuring:
+				return true
+			case came != w.came:
+				*w = watch{came: came, beat: beat}
+			case beat != w.beat && w.beats == 0:
+				w.beat, w.beats, w.from = beat, 1, a.now()
+			case beat != w.beat:
+				if w.beats > 1 {
+					l.sure = max(l.sure, w.to-w.from)
+				}
+				w.beat, w.beats, w.to = beat, w.beats+1, last
+			}
+		}
+		last = a.now()
+		return false
+	})
+}
+
+// threadCPUs are those that the calling thread may use; nil where the system does not tell.
+func threadCPUs() []int {
+	status, _ := os.ReadFile("/proc/thread-self/status")
+	_, list, _ := strings.Cut(string(status), "\nCpus_allowed_list:")
+	list, _, _ = strings.Cut(list, "\n")
+	cpus, err := machine.ParseCPUList(strings.TrimSpace(list))
+	if err != nil {
+		return nil
+	}
+	return cpus
 }
 
 // err does the fault and returns what is left to do right.
-func (a *account) err(segs []*pcbinfo.Segment, cpu pcbinfo.CPU) []*pcbinfo.Segment {
+func (a *account) err(segs []*pcbinfo.Segment, l *ledger) []*pcbinfo.Segment {
 	switch a.fault.what {
 	case loses:
 		return nil
 	case doubles:
-		cpu.Input(segs[:1])
+		l.take(segs[:1])
 	case panics:
 		panic("account: pcb 7 is gone")
 	}
@@ -144,12 +278,31 @@ func (a *account) Walk(f func(*pcbinfo.Xinpcb) bool) {
 		a.Info.Walk(f)
 		return
 	}
+	n := a.inside.Add(1)
+	defer a.inside.Add(-1)
+	if n == a.walkers {
+		a.all.Store(true)
+	}
+	if n > a.walkers {
+		a.many.Store(true)
+	}
+	a.until(0, patience, a.all.Load)
 	a.walking.Lock()
 	defer a.walking.Unlock()
 	in := a.now()
-	a.Info.Walk(f)
+	a.walk(f)
+	time.Sleep(walkPause)
 	a.walks = append(a.walks, span{in, a.now()})
 	a.ended = append(a.ended, a.phase())
+}
+
+// walkPause is part of a walk, and leaves the table to the workers for a while.
+const walkPause = 200 * time.Microsecond
+
+func (a *account) walk(f func(*pcbinfo.Xinpcb) bool) {
+	a.table.Lock()
+	defer a.table.Unlock()
+	a.Info.Walk(f)
 }
 
 // seen is how many segments have come in.
@@ -194,7 +347,7 @@ func (au *auditor) audit(v *variant, prepare func(*account)) {
 		if err != nil {
 			return nil, err
 		}
-		a := &account{Info: in, base: time.Now(), beat: au.beat, own: make([]byte, accountBytes)}
+		a := &account{Info: in, cfg: cfg, base: time.Now(), beat: au.beat, own: make([]byte, accountBytes), walkers: int32(v.walkers())}
 		for i := range cfg.CPUs {
 			a.cpus = append(a.cpus, &ledger{CPU: in.CPU(i), a: a, id: i, calls: make([]call, 0, 1<<12)})
 		}

@@ -38,20 +38,26 @@ func checkMatrix(rng *rand.Rand) error {
 			return err
 		}
 	}
-	m := Matrix{CPUs: 1 + rng.IntN(4), Mixes: []string{"rpc", "churn"}, Works: []int{rng.IntN(100), 500}, Conns: []int{10 + rng.IntN(500), 2000},
+	m := Matrix{CPUs: 1 + rng.IntN(4), Mixes: []string{"rpc", "churn", "walk"}, Works: []int{rng.IntN(100), 500}, Conns: []int{10 + rng.IntN(500), 2000},
 		Batches: []int{1 + rng.IntN(100)}, Affinities: []workloads.Affinity{workloads.RSS, workloads.Spray}, Pins: []string{PinNone, PinCPU},
-		Params: workloads.Params{Peers: 1 + rng.IntN(100)}}
+		Params: workloads.Params{Peers: 1 + rng.IntN(100), Walkers: max(0, rng.IntN(5)-2)}}
 	want := map[Experiment]bool{}
 	for _, s := range pcbinfo.Schemes {
 		for _, n := range WorkerCounts(m.CPUs) {
-			if s.Workers != 0 && n > s.Workers {
-				continue
-			}
-			for bits := range 1 << 5 {
-				pick := func(bit int) int { return bits >> bit & 1 }
-				p := m.Params
-				p.Mix, p.Workers, p.Conns, p.Batch, p.Affinity = m.Mixes[pick(0)], n, m.Conns[pick(1)], m.Batches[0], m.Affinities[pick(2)]
-				want[Experiment{Scheme: s.Name, Lock: "default", Workload: p, Work: m.Works[pick(3)], Pin: m.Pins[pick(4)]}] = true
+			for _, mix := range m.Mixes {
+				users := n + m.Params.Walkers
+				if mix == "walk" {
+					users = max(users, n+1) // a walker of its own
+				}
+				if s.Workers != 0 && users > s.Workers {
+					continue
+				}
+				for bits := range 1 << 4 {
+					pick := func(bit int) int { return bits >> bit & 1 }
+					p := m.Params
+					p.Mix, p.Workers, p.Conns, p.Batch, p.Affinity = mix, n, m.Conns[pick(0)], m.Batches[0], m.Affinities[pick(1)]
+					want[Experiment{Scheme: s.Name, Lock: "default", Workload: p, Work: m.Works[pick(2)], Pin: m.Pins[pick(3)]}] = true
+				}
 			}
 		}
 	}

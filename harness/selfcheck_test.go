@@ -4,7 +4,7 @@ import "testing"
 
 // TestSelfCheck runs some rounds.
 func TestSelfCheck(t *testing.T) {
-	rounds := 10
+	rounds := kinds + len(failures) // each once
 	if testing.Short() {
 		rounds = 2
 	}

@@ -1,7 +1,6 @@
 package workloadtest
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"runtime"
@@ -56,12 +55,18 @@ func perform(p workloads.Params, rng *rand.Rand, beat func(int)) (*show, error) 
 	return s, nil
 }
 
-// run steps the drivers.
+// run steps the drivers. In most runs one of them, the same for some time, may do one batch only when all others wait for it or are done: then they are as far
+// ahead as they may be.
 func (s *show) run(rng *rand.Rand, beat func(int)) error {
 	steps, next := make([]int, len(s.ds)), make([]int, len(s.ds))
-	for idle := 0; ; {
+	starve, starved, moved := len(s.ds) > 1 && rng.IntN(3) > 0, 0, true
+	for idle, turns := 0, 0; ; turns++ {
 		beat(0)
-		moved, over := false, true
+		if turns%256 == 0 {
+			starved = rng.IntN(len(s.ds))
+		}
+		hungry, over := !moved, true
+		moved = false
 		first := rng.IntN(len(s.ds))
 		for i := range s.ds {
 			i = (first + i) % len(s.ds)
@@ -70,7 +75,13 @@ func (s *show) run(rng *rand.Rand, beat func(int)) error {
 				continue
 			}
 			over = false
-			for burst := rng.IntN(64); burst >= 0 && d.Before(laps) && d.Ready(); burst-- {
+			burst := rng.IntN(64)
+			if starve && i == starved {
+				if burst = 0; !hungry {
+					continue
+				}
+			}
+			for ; burst >= 0 && d.Before(laps) && d.Ready(); burst-- {
 				moved = true
 				before := s.rec.traffic
 				n := d.Next()
@@ -97,7 +108,7 @@ func (s *show) run(rng *rand.Rand, beat func(int)) error {
 		if idle++; moved {
 			idle = 0
 		}
-		if idle > 1 { // once each has told the others where it is, one of them is the last
+		if idle > 2 { // once each has told the others where it is, one of them is the last, or the starved one
 			return oracle.Violated(oracle.Progress, "no worker may send its next batch")
 		}
 	}
@@ -225,7 +236,7 @@ func (s *show) trace() (all [][]print) {
 }
 
 // live replays p's workload on a table of a real scheme, with a goroutine a worker, and has it checked.
-func live(sp pcbinfo.Spec, p workloads.Params, times uint64, around func(pcbinfo.Info) pcbinfo.Info, beat func(int)) error {
+func live(sp pcbinfo.Spec, p workloads.Params, beat func(int)) error {
 	w, err := workloads.Build(p)
 	if err != nil {
 		return oracle.Violated(oracle.Answer, "%+v: %w", p, err)
@@ -234,24 +245,28 @@ func live(sp pcbinfo.Spec, p workloads.Params, times uint64, around func(pcbinfo
 	if err != nil {
 		return oracle.Violated(oracle.Answer, "%v: %w", sp, err)
 	}
-	in = around(in)
+	return replay(w, in, sp.Table, laps, beat)
+}
+
+// replay runs w on in for that many laps and has it checked, and in closed.
+func replay(w *workloads.Workload, in pcbinfo.Info, table bool, times uint64, beat func(int)) error {
 	if err := w.Open(in); err != nil {
-		return fmt.Errorf("%v: %w", sp, err)
+		return err
 	}
 	w.Forget()
 	ds := w.Drivers(in, netisr.Models[0])
 	if err := race(ds, times, beat); err != nil {
-		return fmt.Errorf("%v: %w", sp, err)
+		return err
 	}
 	check := w.Check
-	if !sp.Table {
+	if !table {
 		check = w.CheckCount
 	}
 	if err := check(in, ds); err != nil {
-		return oracle.Violated(oracle.Conservation, "%v: %w", sp, err)
+		return oracle.Violated(oracle.Conservation, "%w", err)
 	}
 	if err := in.Close(); err != nil {
-		return oracle.Violated(oracle.Conservation, "%v: %w", sp, err)
+		return oracle.Violated(oracle.Conservation, "%w", err)
 	}
 	return nil
 }

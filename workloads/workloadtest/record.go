@@ -1,8 +1,6 @@
 package workloadtest
 
 import (
-	"math"
-
 	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
 	"pcbbench/pcbinfo/pcbtest"
@@ -73,7 +71,7 @@ type life struct {
 // newRecord makes an empty one for that many workers.
 func newRecord(workers int, replay bool) *record {
 	ref := pcbtest.NewReference(pcbinfo.Config{CPUs: workers, MSL: 1, FirstPort: 49152, LastPort: 65535})
-	r := &record{Info: ref, lives: map[pcbinfo.ConnInfo]*life{}, ours: map[*pcbinfo.ConnInfo]*life{}, replay: replay}
+	r := &record{Info: roomy{ref}, lives: map[pcbinfo.ConnInfo]*life{}, ours: map[*pcbinfo.ConnInfo]*life{}, replay: replay}
 	for i := range workers {
 		r.cpus = append(r.cpus, &scribe{CPU: ref.CPU(i), r: r, worker: i, lap: opening, asked: map[*life]bool{}})
 	}
@@ -81,9 +79,6 @@ func newRecord(workers int, replay bool) *record {
 }
 
 func (r *record) CPU(cpu int) pcbinfo.CPU { return r.cpus[cpu] }
-
-// Zone has memory for everything: the Reference's is the heap.
-func (r *record) Zone() pcbinfo.ZoneStats { return pcbinfo.ZoneStats{Allocs: math.MaxInt64} }
 
 func (r *record) fail(name, format string, args ...any) {
 	if r.err == nil {
