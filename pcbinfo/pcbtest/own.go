@@ -128,6 +128,16 @@ func (w *worker) lingering() error {
 	return w.leave(&p, i)
 }
 
+// waiting goes back to a connection that may still be in TIME-WAIT, or makes one.
+func (w *worker) waiting() error {
+	i := w.rng.Uint32N(waitPorts)
+	if !w.left[i].gone || w.rng.IntN(4) == 0 {
+		return w.lingering()
+	}
+	_, err := w.stay(i)
+	return err
+}
+
 // leave takes p, which we closed, into TIME-WAIT, and there once more.
 func (w *worker) leave(p *peer, i uint32) error {
 	fin := p.segment(pcbinfo.FIN | pcbinfo.ACK)

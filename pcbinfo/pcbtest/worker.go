@@ -112,6 +112,9 @@ func (w *worker) step() error {
 		if w.id == 0 {
 			w.clock()
 		}
+		if w.arena.prize == contestWait && w.rng.IntN(2) == 0 {
+			return w.waiting()
+		}
 		return w.take(w.arena.prize)
 	}
 	if err := w.stays.data(w, pcbinfo.GotData); err != nil {
@@ -130,10 +133,7 @@ func (w *worker) step() error {
 	case 3:
 		return w.lingering()
 	case 17:
-		if i := w.rng.Uint32N(waitPorts); w.left[i].gone {
-			_, err := w.stay(i)
-			return err
-		}
+		return w.waiting()
 	case 4:
 		return w.listening()
 	case 5, 6, 7, 8:
