@@ -27,7 +27,7 @@ func TestAuditFindsFaults(t *testing.T) {
 		{"key", func(in *globalInfo) { first(in).inc.Fport++ }, "stands in bucket"},
 		{"unlisted", func(in *globalInfo) { in.tb.removeList(first(in)) }, "not in the list"},
 		{"unhashed", func(in *globalInfo) { in.tb.removeHash(first(in)) }, "not in the hash"},
-		{"twice", func(in *globalInfo) { in.tb.insertHash(first(in)) }, "twice"},
+		{"twice", func(in *globalInfo) { twin(in, first(in)) }, "twice"},
 		{"circle", func(in *globalInfo) { first(in).listNext.Store(first(in)) }, "twice in the list"},
 		{"back pointer", func(in *globalInfo) { first(in).listPrev = nil }, "point back"},
 		{"count", func(in *globalInfo) { in.tb.count++ }, "ipi_count"},
@@ -62,6 +62,15 @@ func TestAuditFindsFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// twin puts another inpcb of the same name into the hash, which insertHash would not do in a torture build.
+func twin(in *globalInfo, inp *Inpcb) {
+	other := in.zone.alloc(0)
+	other.inc, other.hash, other.tp.state = inp.inc, inp.hash, Established
+	head := &in.tb.hashbase[inp.hash&in.tb.mask].head
+	other.hashNext.Store(head.Load())
+	head.Store(other)
 }
 
 // forget makes a live inpcb look free of references, as one who frees it too early would.

@@ -2,6 +2,7 @@ package pcbinfo
 
 import (
 	"pcbbench/locks"
+	"pcbbench/locks/probe"
 	"pcbbench/locks/witness"
 )
 
@@ -22,6 +23,7 @@ type syncache struct {
 type syncacheBucket struct {
 	lock    locks.Mtx
 	clock   uint32 // grows with each entry, to tell the oldest
+	users   users  // only in torture builds, see guard.go
 	n       int
 	entries []syncacheEntry
 	_       [lineSize - 48]byte
@@ -139,6 +141,10 @@ func (sc *syncache) len() (n int) {
 }
 
 func (b *syncacheBucket) find(inc *ConnInfo) *syncacheEntry {
+	if probe.Enabled {
+		b.users.begin("syncache bucket", true)
+		defer b.users.end("syncache bucket", true)
+	}
 	for i := range b.entries[:b.n] {
 		if b.entries[i].inc.match(inc) {
 			return &b.entries[i]

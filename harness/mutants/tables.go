@@ -57,7 +57,7 @@ var tableMutants = []Mutant{
 	{Name: "B13", File: "pcbinfo/syncache.go", Kind: Safety, Subject: "scheme", What: "an Abort in the syncache takes no lock",
 		Old: "	b := sc.enter(inc)\n	defer sc.leave(b)\n	p := b.find(inc)\n	if p != nil {", New: "	b := sc.bucket(inc)\n	p := b.find(inc)\n	if p != nil {"},
 	{Name: "Z1", File: "pcbinfo/zone.go", Kind: Safety, Subject: "scheme", What: "a block is put back twice, rarely",
-		Old: "	zc.loaded.push(inp)\n}\n\n// retire", New: "	zc.loaded.push(inp)\n	if zc.frees%512 == 511 {\n		z.put(zc, inp)\n	}\n}\n\n// retire"},
+		Old: "	zc.loaded.push(inp)\n}\n\n// retire", New: "	zc.loaded.push(inp)\n	if zc.frees%64 == 63 {\n		z.put(zc, inp)\n	}\n}\n\n// retire"},
 	{Name: "Z2", File: "pcbinfo/zone.go", Kind: Account, Subject: "scheme", What: "a full magazine is lost on its way to the depot",
 		Old: "			z.depot = append(z.depot, zc.prev)\n", New: "			_ = z.depot\n"},
 	{Name: "Z3", File: "pcbinfo/zone.go", Kind: Safety, Subject: "scheme", What: "the generation does not move: memory's next connect repeats its number",

@@ -32,7 +32,7 @@ var busted = []struct {
 	{"try grants always", oracle.Exclusion, promises["mtx"], func() locks.RWLock { return &tries{every: 1} }},
 	{"try refuses", oracle.Answer, promises["mtx"], func() locks.RWLock { return new(refuses) }},
 	{"reader left behind", oracle.Structure + oracle.Answer + oracle.Progress, promises["rw"], func() locks.RWLock { return new(leaves) }},
-	{"reader counted twice out", "locks panic" + oracle.Exclusion, promises["rw"], func() locks.RWLock { return new(underflows) }},
+	{"reader counted twice out", "locks panic" + oracle.Exclusion + oracle.Progress, promises["rw"], func() locks.RWLock { return new(underflows) }},
 	{"new readers first", oracle.Fairness, promises["rw"], func() locks.RWLock { return newReadersFirst() }},
 	{"wake-up lost", oracle.Progress, promises["mtx"], func() locks.RWLock { return newLossy() }},
 	{"ticket barges", oracle.Fairness, promises["ticket"], func() locks.RWLock { return new(barges) }},

@@ -85,6 +85,9 @@ func checkBucket(c pcbinfo.CPU, over int) error {
 	}
 	for i := range peers {
 		c.Input([]*pcbinfo.Segment{peers[i].segment(pcbinfo.ACK)})
+		if refused := c.Stats().Since(before).Outcomes[pcbinfo.DropListen]; refused != uint64(min(i+1, over)) {
+			return oracle.Violated(oracle.Answer, "%d SYNs too many, and of the first %d handshakes %d are refused", over, i+1, refused)
+		}
 	}
 	s := c.Stats().Since(before)
 	if s.Evicted != uint64(over) || s.Outcomes[pcbinfo.GotAccept] != bucketLimit || s.Outcomes[pcbinfo.DropListen] != uint64(over) {
