@@ -52,6 +52,15 @@ func TestTorture(t *testing.T) {
 	}
 }
 
+// TestLayout: Bytes is what a lock takes without padding, and every lock begins a line of its own, not always at the same place of a page.
+func TestLayout(t *testing.T) {
+	for _, s := range locks.Specs() {
+		if err := locktest.Layout(s); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestNoAllocation(t *testing.T) {
 	n := new(locks.Node)
 	for _, s := range locks.Specs() {

@@ -1,59 +1,15 @@
 package locks
 
 import (
-	"reflect"
 	"testing"
 	"unsafe"
-
-	"pcbbench/locks/probe"
 )
 
-// padding returns how many bytes of a type are fields named _.
-func padding(t reflect.Type) (n uintptr) {
-	if t.Kind() != reflect.Struct {
-		return 0
-	}
-	for i := range t.NumField() {
-		if f := t.Field(i); f.Name == "_" {
-			n += f.Type.Size()
-		} else {
-			n += padding(f.Type)
-		}
-	}
-	return n
-}
-
-// TestSizes: Bytes is what a lock takes without padding, and the locks that are embedded in every connection
-// have none.
+// TestSizes: the locks that are embedded in every connection have no padding. What Bytes says of each kind, and where locks lie, is
+// TestLayout's.
 func TestSizes(t *testing.T) {
-	for _, k := range Kinds {
-		typ := reflect.TypeOf(k.make(k.Policies[0])).Elem()
-		if size := typ.Size() - padding(typ); size != uintptr(k.Bytes) {
-			t.Errorf("%s: %d bytes, but Bytes says %d", k.Name, size, k.Bytes)
-		}
-	}
 	if m, rw := unsafe.Sizeof(Mtx{}), unsafe.Sizeof(RW{}); m != 8 || rw != 16 {
 		t.Errorf("Mtx of %d bytes, RW of %d", m, rw)
-	}
-}
-
-// TestPlace: every lock begins a line of its own, and not always at the same place of a page.
-func TestPlace(t *testing.T) {
-	if probe.Simulating {
-		t.Skip("simulations put locks anywhere")
-	}
-	for _, k := range Kinds {
-		offsets := make(map[uintptr]bool)
-		for range 64 {
-			p := reflect.ValueOf(k.make(k.Policies[0])).Pointer()
-			if p%LinePad != 0 {
-				t.Fatalf("%s at %#x", k.Name, p)
-			}
-			offsets[p%4096] = true
-		}
-		if len(offsets) == 1 {
-			t.Errorf("%s: 64 locks, all at the same place of a page", k.Name)
-		}
 	}
 }
 

@@ -3,10 +3,8 @@
 package locks_test
 
 import (
-	"fmt"
+	"maps"
 	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +19,11 @@ import (
 func TestProbesReached(t *testing.T) {
 	seed := time.Now().UnixNano()
 	probe.Seed(seed)
-	sites := probeSites(t)
+	sites, err := probe.Sites(os.DirFS(".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.DeleteFunc(sites, func(site, _ string) bool { return !strings.HasPrefix(site, "locks/") })
 	for run := range 50 {
 		for _, s := range locks.Specs() {
 			c := locktest.Config{Workers: 8, Rounds: 300, Seed: uint64(seed) + uint64(run)}
@@ -40,29 +42,4 @@ func TestProbesReached(t *testing.T) {
 	for site, text := range sites {
 		t.Errorf("seed %d: %s not reached: %s", seed, site, text)
 	}
-}
-
-// probeSites returns the source lines of this package that call probe, by their keys in probe.Counts.
-func probeSites(t *testing.T) map[string]string {
-	call := regexp.MustCompile(`\bprobe\.(Load|Store|RMW|Pause|Park|Unpark|Work)\(`)
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sites := make(map[string]string)
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, line := range strings.Split(string(text), "\n") {
-			if call.MatchString(line) {
-				sites[fmt.Sprintf("locks/%s:%d", file, i+1)] = strings.TrimSpace(line)
-			}
-		}
-	}
-	return sites
 }

@@ -68,7 +68,7 @@ func (l *ttas) lockSlow() {
 	}
 }
 
-// backoff draws a number below limit from a random state per thread, so that nothing is shared. A simulation draws by its own dice.
+// backoff draws a number below limit from a random state per thread, so that nothing is shared. In a simulation it is 0.
 func backoff(limit uint32) uint32 {
 	if probe.Simulating {
 		return 0

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,9 +49,6 @@ type Row struct {
 	Conformed, Conformers int           // caught, of
 	Scheduled             string        // how deterministic schedules ended: time to the failure, "-" for none
 }
-
-// Survived reports whether a bug that can be seen was not, in every run.
-func (r *Row) Survived() bool { return r.Caught == 0 && r.Equal == "" }
 
 // Apply is the file's text with the bug in it.
 func (m *Mutant) Apply(root string) ([]byte, error) {
@@ -258,7 +256,7 @@ func (r *runner) schedules(ctx context.Context, m *Mutant) (string, error) {
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	switch code := exitCode(cmd, err); code {
+	switch exitCode(cmd, err) {
 	case 0:
 		return "-", nil
 	case exitUsage: // some subjects cannot be simulated
@@ -356,18 +354,8 @@ func median(d []time.Duration) time.Duration {
 }
 
 func mostFrequent(seen map[string]int) (name string) {
-	for _, k := range slices.SortedFunc(keys(seen), func(a, b string) int { return cmp.Or(cmp.Compare(seen[b], seen[a]), cmp.Compare(a, b)) }) {
+	for _, k := range slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return cmp.Or(cmp.Compare(seen[b], seen[a]), cmp.Compare(a, b)) }) {
 		return k
 	}
 	return "-"
-}
-
-func keys(m map[string]int) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }

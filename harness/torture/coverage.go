@@ -2,9 +2,7 @@ package torture
 
 import (
 	"fmt"
-	"io/fs"
-	"path"
-	"regexp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,43 +11,28 @@ import (
 	"pcbbench/locks/witness"
 )
 
-var probeCall = regexp.MustCompile(`\bprobe\.(Load|Store|RMW|Pause|Park|Unpark|Work)\(`)
-
-// coverage is how many of the source's probe points were passed, and those that were not. Without torture's flavour of them none are counted.
+// coverage is how many of the probe points of locks, reclamation and tables were passed, and those that were not. Without torture's flavour
+// of them none are counted.
 func coverage() (reached int, missed []string) {
 	counts := probe.Counts()
 	if len(counts) == 0 {
 		return 0, nil
 	}
-	err := fs.WalkDir(pcbbench.Source(), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || !tested(name) {
-			return err
-		}
-		text, err := fs.ReadFile(pcbbench.Source(), name)
-		for i, line := range strings.Split(string(text), "\n") {
-			if !probeCall.MatchString(line) || strings.HasPrefix(strings.TrimSpace(line), "//") {
-				continue
-			}
-			site := fmt.Sprintf("%s/%s:%d", path.Base(path.Dir(name)), path.Base(name), i+1)
-			if counts[site] > 0 {
-				reached++
-			} else {
-				missed = append(missed, site+" "+strings.TrimSpace(line))
-			}
-		}
-		return err
-	})
+	sites, err := probe.Sites(pcbbench.Source())
 	if err != nil {
 		panic(fmt.Sprintf("torture: embedded source: %v", err)) // it is in the binary
 	}
-	slices.Sort(missed)
+	for _, site := range slices.Sorted(maps.Keys(sites)) {
+		dir, _, _ := strings.Cut(site, "/")
+		switch {
+		case !slices.Contains([]string{"locks", "smr", "pcbinfo"}, dir):
+		case counts[site] > 0:
+			reached++
+		default:
+			missed = append(missed, site+" "+sites[site])
+		}
+	}
 	return reached, missed
-}
-
-// tested reports whether a file is one whose probe points torture should reach.
-func tested(name string) bool {
-	under := strings.HasPrefix(name, "locks/") && !strings.HasPrefix(name, "locks/probe/") || strings.HasPrefix(name, "pcbinfo/")
-	return under && strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
 }
 
 func onOff() string {

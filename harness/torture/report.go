@@ -3,6 +3,7 @@ package torture
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -39,12 +40,11 @@ func newReport(c Config) *Report {
 	return &Report{config: c, rows: map[string]*row{}, notes: notes{map[string]smrtest.Report{}, map[string]*pcbtest.Linearity{}}}
 }
 
-func (r *Report) begin(subjects []Subject) { r.Subjects = subjects }
-
-func (r *Report) end(start time.Time) { r.Took = time.Since(start) }
+// key is what a check is called among all subjects'.
+func key(subject, check string) string { return subject + "/" + check }
 
 func (r *Report) count(s *Subject, check int, round *Round, took time.Duration) {
-	key := s.Name + "/" + s.Checks[check].Name
+	key := key(s.Name, s.Checks[check].Name)
 	if r.rows[key] == nil {
 		r.rows[key] = &row{}
 	}
@@ -61,7 +61,7 @@ func (r *Report) Write(w io.Writer) error {
 		var parts []string
 		var took time.Duration
 		for _, c := range s.Checks {
-			if row := r.rows[s.Name+"/"+c.Name]; row != nil {
+			if row := r.rows[key(s.Name, c.Name)]; row != nil {
 				parts = append(parts, fmt.Sprintf("%s %d", c.Name, row.rounds))
 				took += row.took
 				total += row.rounds
@@ -83,7 +83,7 @@ func (r *Report) Write(w io.Writer) error {
 }
 
 func (r *Report) writeReclaim(w io.Writer) {
-	for _, kind := range sorted(r.notes.reclaim) {
+	for _, kind := range slices.Sorted(maps.Keys(r.notes.reclaim)) {
 		rep := r.notes.reclaim[kind]
 		fmt.Fprintf(w, "\n%s: nodes by age at the end of a section that held them: live %d, unlinked %d, older %d (must be none)\n",
 			kind, rep.Age[0], rep.Age[1], rep.Age[2:])
@@ -101,7 +101,7 @@ func (r *Report) writeLinear(w io.Writer) {
 	}
 	fmt.Fprintln(w, "\nlinearizable histories; of these, in order only but for lookups that lost a race (H5); given up undecided:")
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, name := range sorted(r.notes.linear) {
+	for _, name := range slices.Sorted(maps.Keys(r.notes.linear)) {
 		l := r.notes.linear[name]
 		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t\n", name, l.Histories, l.Missed, l.Inconclusive)
 	}
@@ -130,12 +130,4 @@ func (r *Report) writeCoverage(w io.Writer) {
 		}
 	}
 	fmt.Fprintln(w)
-}
-
-func sorted[V any](m map[string]V) (keys []string) {
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

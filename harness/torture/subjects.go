@@ -39,7 +39,7 @@ func choose(all []Subject, only []string) (chosen []Subject, err error) {
 	for _, s := range all {
 		var checks []Check
 		for _, c := range s.Checks {
-			i := slices.IndexFunc(only, func(o string) bool { return strings.HasPrefix(s.Name+"/"+c.Name, o) })
+			i := slices.IndexFunc(only, func(o string) bool { return strings.HasPrefix(key(s.Name, c.Name), o) })
 			if i >= 0 {
 				used[i] = true
 				checks = append(checks, c)

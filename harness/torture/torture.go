@@ -69,9 +69,9 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.report.begin(subjects)
+	t.report.Subjects = subjects
 	witness.Order(pcbinfo.LockOrder...)
-	defer t.report.end(t.start)
+	defer func() { t.report.Took = time.Since(t.start) }()
 	for n := 0; ; n++ {
 		for i := range subjects {
 			s := &subjects[i]
@@ -147,5 +147,5 @@ func flavour() string {
 	return "off"
 }
 
-// OracleOf names who saw a failure.
+// Oracle names the promise that was broken.
 func (f *Failure) Oracle() string { return oracle.Of(f.Err) }

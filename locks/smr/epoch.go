@@ -21,7 +21,8 @@ const lag = 2
 // State. now is the epoch. A CPU's record holds the value of now that its open section announced. Fraser's
 // epochs count modulo 3 and limbo lists go with them; ours are unbounded, and goals take the place of lists.
 //
-// Why two epochs, and why a reader need not look at now again after announcing it. Go's atomics are sequentially consistent: there is one total order < of all of them. Call
+// Why two epochs, and why a reader need not look at now again after announcing it. Go's atomics are sequentially
+// consistent: there is one total order < of all of them. Call
 //
 //	U  the writer's unlinking,  A  its load of now in Advance (value a, goal a+2),   U < A
 //	L  a reader's load of now (value s),  S  its store of s to the record,  D  a later load that meets the block,
@@ -55,25 +56,8 @@ func newEpoch(cpus int) Domain {
 	return e
 }
 
-func (e *epoch) Enter(cpu int) {
-	r := &e.cpus[cpu]
-	if r.seq.Load() != idle { // our own line: a cheap check
-		panic(fmt.Sprintf("smr: Enter of cpu %d, which is in a section", cpu))
-	}
-	probe.Load(&e.now)
-	now := e.now.Load()
-	probe.Store(&r.seq)
-	r.seq.Store(now) // announces the section; pairs with the load in move
-}
-
-func (e *epoch) Exit(cpu int) {
-	r := &e.cpus[cpu]
-	if r.seq.Load() == idle {
-		panic(fmt.Sprintf("smr: Exit of cpu %d, which is in no section", cpu))
-	}
-	probe.Store(&r.seq)
-	r.seq.Store(idle) // orders the section's loads before the reuse that a poll allows
-}
+func (e *epoch) Enter(cpu int) { e.cpus[cpu].enter(cpu, &e.now) } // pairs with the load in quiet
+func (e *epoch) Exit(cpu int)  { e.cpus[cpu].exit(cpu) }
 
 func (e *epoch) Advance() Seq {
 	probe.RMW(&e.advances)

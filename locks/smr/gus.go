@@ -14,13 +14,6 @@ import (
 	"pcbbench/locks/probe"
 )
 
-// linePad keeps what one CPU writes off the lines of others: two 64-byte lines, since amd64 fetches them in
-// pairs, or one of Apple's.
-const linePad = 128
-
-// idle in a record means that its CPU is in no section. No write sequence is 0.
-const idle = 0
-
 // first is the initial write and read sequence.
 const first = 1
 
@@ -61,11 +54,6 @@ type gus struct {
 	_     [linePad]byte
 }
 
-type record struct {
-	seq atomic.Uint64 // idle, or what the open section saw in wr; written by its CPU only
-	_   [linePad - 8]byte
-}
-
 func newGUS(cpus int) Domain {
 	g := &gus{cpus: make([]record, cpus)}
 	g.wr.Store(first)
@@ -73,25 +61,8 @@ func newGUS(cpus int) Domain {
 	return g
 }
 
-func (g *gus) Enter(cpu int) {
-	r := &g.cpus[cpu]
-	if r.seq.Load() != idle { // our own line: a cheap check
-		panic(fmt.Sprintf("smr: Enter of cpu %d, which is in a section", cpu))
-	}
-	probe.Load(&g.wr)
-	seq := g.wr.Load()
-	probe.Store(&r.seq)
-	r.seq.Store(seq) // announces the section; pairs with the load in observed
-}
-
-func (g *gus) Exit(cpu int) {
-	r := &g.cpus[cpu]
-	if r.seq.Load() == idle {
-		panic(fmt.Sprintf("smr: Exit of cpu %d, which is in no section", cpu))
-	}
-	probe.Store(&r.seq)
-	r.seq.Store(idle) // orders the section's loads before the reuse that a poll allows
-}
+func (g *gus) Enter(cpu int) { g.cpus[cpu].enter(cpu, &g.wr) } // pairs with the load in observed
+func (g *gus) Exit(cpu int)  { g.cpus[cpu].exit(cpu) }
 
 func (g *gus) Advance() Seq {
 	probe.RMW(&g.wr)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
 )
 
@@ -33,7 +34,7 @@ func sameStats(got, want *pcbinfo.Stats) error {
 
 // sameTable compares two tables at rest: count, connections, and where each stands.
 func sameTable(got, want pcbinfo.Info) error {
-	table, err := walk(got)
+	table, err := walk(got, nil)
 	if err != nil {
 		return err
 	}
@@ -61,13 +62,16 @@ func sameTable(got, want pcbinfo.Info) error {
 	return nil
 }
 
-// walk collects a table. No walk may meet a name twice.
-func walk(in pcbinfo.Info) (map[pcbinfo.ConnInfo]pcbinfo.Xinpcb, error) {
+// walk collects a table. No walk may meet a name twice. begun, if not nil, is called with the first.
+func walk(in pcbinfo.Info, begun func(first *pcbinfo.Xinpcb)) (map[pcbinfo.ConnInfo]pcbinfo.Xinpcb, error) {
 	table := make(map[pcbinfo.ConnInfo]pcbinfo.Xinpcb)
 	var err error
 	in.Walk(func(x *pcbinfo.Xinpcb) bool {
+		if begun != nil && len(table) == 0 {
+			begun(x)
+		}
 		if old, twice := table[x.Inc]; twice {
-			err = fmt.Errorf("a walk meets %v twice: %+v and %+v", x.Inc, old, *x)
+			err = oracle.Violated(oracle.Walk, "a walk meets %v twice: %+v and %+v", x.Inc, old, *x)
 		}
 		table[x.Inc] = *x
 		return err == nil

@@ -107,8 +107,7 @@ func (w *worker) mix(inc pcbinfo.ConnInfo) error {
 		}
 		return nil
 	case 1:
-		seg.Flags = pcbinfo.SYN
-		seg.Seq--
+		seg = p.syn(0)
 	}
 	_, err := w.outcome(seg)
 	return err
@@ -117,8 +116,7 @@ func (w *worker) mix(inc pcbinfo.ConnInfo) error {
 // live leads a connection from SYN to TIME-WAIT, as far as others let it.
 func (w *worker) live(inc pcbinfo.ConnInfo) error {
 	p := peer{inc: inc, irs: w.arena.life.Add(1) << 16}
-	syn, ack, fin := p.segment(pcbinfo.SYN), p.segment(pcbinfo.ACK), p.segment(pcbinfo.FIN|pcbinfo.ACK)
-	syn.Seq--
+	syn, ack, fin := p.syn(0), p.segment(pcbinfo.ACK), p.segment(pcbinfo.FIN|pcbinfo.ACK)
 	fin.Ack++
 	for _, seg := range []*pcbinfo.Segment{syn, ack, fin} {
 		if seg == fin {
@@ -136,9 +134,7 @@ func (w *worker) live(inc pcbinfo.ConnInfo) error {
 // knock sends a handshake, of which others may send parts. An entry of the syncache counts as open.
 func (w *worker) knock(inc pcbinfo.ConnInfo, t *tally) error {
 	p := peer{inc: inc, irs: peerIRS}
-	syn := p.segment(pcbinfo.SYN)
-	syn.Seq--
-	out, err := w.outcome(syn)
+	out, err := w.outcome(p.syn(0))
 	switch {
 	case err != nil:
 		return err

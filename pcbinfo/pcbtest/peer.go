@@ -27,6 +27,13 @@ func (p *peer) segment(flags uint8) *pcbinfo.Segment {
 	return &pcbinfo.Segment{Inc: p.inc, Seq: p.irs + 1 + uint32(p.bytes), Ack: iss + 1, Win: 1 << 16, Flags: flags}
 }
 
+// syn makes its SYN, with which other flags may come.
+func (p *peer) syn(flags uint8) *pcbinfo.Segment {
+	syn := p.segment(pcbinfo.SYN | flags)
+	syn.Seq--
+	return syn
+}
+
 // openTries bounds the handshakes that a flood of SYNs may undo.
 const openTries = 10000
 
@@ -35,9 +42,7 @@ func (p *peer) open(w *worker) error {
 	if w.arena.flood {
 		return p.openFlooded(w)
 	}
-	syn := p.segment(pcbinfo.SYN)
-	syn.Seq--
-	if err := w.expect(syn, pcbinfo.GotSyn); err != nil {
+	if err := w.expect(p.syn(0), pcbinfo.GotSyn); err != nil {
 		return err
 	}
 	return w.expect(p.segment(pcbinfo.ACK), pcbinfo.GotAccept, pcbinfo.GotAck)
@@ -45,8 +50,7 @@ func (p *peer) open(w *worker) error {
 
 // openFlooded makes it again for as long as others' SYNs push it out of the syncache in between.
 func (p *peer) openFlooded(w *worker) error {
-	syn := p.segment(pcbinfo.SYN)
-	syn.Seq--
+	syn := p.syn(0)
 	for range openTries {
 		if err := w.expect(syn, pcbinfo.GotSyn, pcbinfo.GotSynDup, pcbinfo.DropSyn, pcbinfo.DropOld); err != nil {
 			return err
@@ -67,9 +71,7 @@ func (p *peer) connect(w *worker) (err error) {
 	if p.iss, err = w.cpu.Connect(&p.inc); err != nil {
 		return err
 	}
-	answer := p.segment(pcbinfo.SYN | pcbinfo.ACK)
-	answer.Seq--
-	return w.expect(answer, pcbinfo.GotConnect)
+	return w.expect(p.syn(pcbinfo.ACK), pcbinfo.GotConnect)
 }
 
 // data sends the next text; only what is delivered counts as sent.

@@ -78,9 +78,7 @@ func checkBucket(c pcbinfo.CPU, over int) error {
 	var peers []peer
 	for i := range bucketLimit + over {
 		p := peer{inc: pcbinfo.ConnInfo{Laddr: n.local[0], Faddr: n.foreign[0], Fport: uint16(2000 + 100*over + i), Lport: sharedPort}, irs: peerIRS}
-		syn := p.segment(pcbinfo.SYN)
-		syn.Seq--
-		c.Input([]*pcbinfo.Segment{syn})
+		c.Input([]*pcbinfo.Segment{p.syn(0)})
 		peers = append(peers, p)
 	}
 	for i := range peers {

@@ -130,7 +130,7 @@ func (a *arena) open(c Config) error {
 // check is called at rest and ends the table.
 func (a *arena) check() error {
 	a.in.CPU(0).SlowTimo(a.workers[0].tick/stepsPerTick + 1<<20)
-	table, err := walk(a.in)
+	table, err := walk(a.in, nil)
 	if n := a.in.Len(); err == nil && n != len(table) {
 		err = oracle.Violated(oracle.Walk, "the table's count is %d, a walk meets %d", n, len(table))
 	}

@@ -33,18 +33,7 @@ func (a *arena) walkOnce() error {
 	before := a.phases()
 	var begun []uint64
 	var first pcbinfo.ConnInfo // may have been copied before begun
-	met := make(map[pcbinfo.ConnInfo]pcbinfo.Xinpcb)
-	var err error
-	a.in.Walk(func(x *pcbinfo.Xinpcb) bool {
-		if begun == nil {
-			begun, first = a.phases(), x.Inc
-		}
-		if old, twice := met[x.Inc]; twice {
-			err = oracle.Violated(oracle.Walk, "a walk meets %v twice: %+v and %+v", x.Inc, old, *x)
-		}
-		met[x.Inc] = *x
-		return err == nil
-	})
+	met, err := walk(a.in, func(x *pcbinfo.Xinpcb) { begun, first = a.phases(), x.Inc })
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func Torture(seed uint64, beat func(worker int)) error {
 	rng := newRNG(seed)
 	p := draw(rng, seed)
 	err := oracle.Guard(func() error {
-		for _, check := range []func(*rand.Rand) error{checkToeplitz, checkParams} {
+		for _, check := range []func(*rand.Rand) error{Toeplitz, checkParams} {
 			if err := check(rng); err != nil {
 				return err
 			}
