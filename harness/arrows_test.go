@@ -32,8 +32,8 @@ var arrows = map[string][]string{
 	"harness/compare":  {"golang.org/x/perf/benchfmt", "golang.org/x/perf/benchmath"}, // reads any file, knows no scheme
 	"harness/machine":  {"github.com/klauspost/cpuid/v2", "github.com/loov/hrtime", "golang.org/x/sys/unix"},
 
-	"workloads":        {"pcbinfo", "workloads/netisr", "workloads/pcap"},
-	"workloads/netisr": {"pcbinfo"},
+	"workloads":        {"locks", "pcbinfo", "workloads/netisr", "workloads/pcap"},
+	"workloads/netisr": {"locks", "locks/probe", "pcbinfo", "github.com/HdrHistogram/hdrhistogram-go"},
 	"workloads/pcap": {"github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers",
 		"github.com/gopacket/gopacket/pcapgo"},
 	"workloads/workloadtest":      {"locks/crew", "locks/oracle", "pcbinfo", "pcbinfo/pcbtest", "workloads", "workloads/netisr"},

@@ -15,7 +15,8 @@ import (
 type Experiment struct {
 	Scheme   string // as pcbinfo.ParseSpec reads it
 	Lock     string // as locks.ParseSpec reads it; "" or "default": the scheme's own
-	Dispatch string // a netisr model; default direct
+	Dispatch string // as netisr.ParseSpec reads it; default direct
+	Roles    string // one of workloads.RoleSets; default all
 	Workload workloads.Params
 	Work     int    // protocol work a segment under the inpcb lock, in ns
 	Pin      string // PinCPU (default) or PinNone
@@ -39,9 +40,9 @@ const maxWork = 1_000_000
 // A variant is an Experiment that has been checked, with its parts looked up.
 type variant struct {
 	Experiment
-	spec  pcbinfo.Spec
-	lock  locks.Spec
-	model netisr.Model
+	spec pcbinfo.Spec
+	lock locks.Spec
+	way  workloads.Way
 }
 
 // resolve checks e; the error says what is known.
@@ -51,6 +52,9 @@ func (e Experiment) resolve() (v variant, err error) {
 	}
 	if e.Dispatch == "" {
 		e.Dispatch = netisr.Models[0].Name
+	}
+	if e.Roles == "" {
+		e.Roles = workloads.RoleSets[0].Name
 	}
 	if e.Pin == "" {
 		e.Pin = PinCPU
@@ -67,7 +71,10 @@ func (e Experiment) resolve() (v variant, err error) {
 			return v, fmt.Errorf("scheme %s has no table lock, lock=%s means nothing to it", e.Scheme, e.Lock)
 		}
 	}
-	if v.model, err = netisr.Find(e.Dispatch); err != nil {
+	if v.way.Model, err = netisr.ParseSpec(e.Dispatch); err != nil {
+		return v, err
+	}
+	if v.way.Roles, err = workloads.FindRoles(e.Roles); err != nil {
 		return v, err
 	}
 	if e.Pin != PinCPU && e.Pin != PinNone {
@@ -127,6 +134,9 @@ func (v *variant) name() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Input/scheme=%s/lock=%s/dispatch=%s/mix=%s/conns=%d/batch=%d/workers=%d/affinity=%s/pin=%s/work=%d",
 		v.Scheme, v.Lock, v.Dispatch, w.Mix, w.Conns, w.Batch, w.Workers, w.Affinity, v.Pin, v.Work)
+	if v.Roles != workloads.RoleSets[0].Name {
+		fmt.Fprintf(&b, "/roles=%s", v.Roles)
+	}
 	for _, k := range w.Uncommon() {
 		fmt.Fprintf(&b, "/%s", strings.Map(inName, k))
 	}

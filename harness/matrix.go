@@ -12,6 +12,7 @@ type Matrix struct {
 	Schemes    []string             // all; those that are not correct for a worker count, or have no table lock to vary, sit out
 	Locks      []string             // "default": each scheme's own
 	Dispatches []string             // the first
+	Roles      []string             // the first
 	Mixes      []string             // the main ones
 	Works      []int                // DefaultWork and 0: as in a stack, and the locks alone
 	Workers    []int                // 1, 2, 4 … up to CPUs, and CPUs itself
@@ -63,6 +64,7 @@ func (m *Matrix) defaults() {
 	orElse(&m.Schemes, pcbinfo.Names()...)
 	orElse(&m.Locks, "default")
 	orElse(&m.Dispatches, "")
+	orElse(&m.Roles, "")
 	if len(m.Mixes) == 0 {
 		for _, mix := range workloads.Mixes {
 			if mix.Main {
@@ -89,6 +91,7 @@ func (m *Matrix) product() []Experiment {
 	es = times(es, m.Affinities, func(e *Experiment, v workloads.Affinity) { e.Workload.Affinity = v })
 	es = times(es, m.Pins, func(e *Experiment, v string) { e.Pin = v })
 	es = times(es, m.Dispatches, func(e *Experiment, v string) { e.Dispatch = v })
+	es = times(es, m.Roles, func(e *Experiment, v string) { e.Roles = v })
 	es = times(es, m.Locks, func(e *Experiment, v string) { e.Lock = v })
 	return times(es, m.Schemes, func(e *Experiment, v string) { e.Scheme = v })
 }

@@ -32,7 +32,8 @@ type run struct {
 	v       *variant
 	w       *workloads.Workload
 	in      pcbinfo.Info
-	ds      []*workloads.Driver
+	t       *workloads.Traffic
+	ds      []*workloads.Driver // t's
 	tm      Timing
 	workers []worker
 	_       [128]byte
@@ -49,11 +50,14 @@ type run struct {
 // A worker is one worker's measurements; nobody else looks before it is done.
 type worker struct {
 	warm    atomic.Bool
+	waiting int64         // ticks
+	beat    atomic.Uint64 // now and then the number of rounds of the loop, for who watches
+	_       [128]byte
+	// The users' threads, which may be the same:
 	segs    uint64
 	batches uint64
-	waiting int64                  // ticks
 	hist    hdrhistogram.Histogram // here, since the counts of two on the heap may share a line
-	beat    atomic.Uint64          // now and then the number of rounds of the loop, for who watches
+	served  atomic.Uint64          // as beat
 	_       [128]byte
 }
 
@@ -76,8 +80,8 @@ func (r *run) measure(s *Sample) error {
 	}
 	s.OneWay[0] = r.pingPong()
 	var wg sync.WaitGroup
-	for i := range r.ds {
-		wg.Go(func() { r.guarded(fmt.Sprintf("worker %d", i), func() error { return r.work(i) }) })
+	for _, th := range r.threads() {
+		wg.Go(func() { r.guarded(th.name, func() error { return r.pinned(th) }) })
 	}
 	for range r.v.walkers() {
 		wg.Go(func() { r.guarded("walker", func() error { r.walk(s); return nil }) })
@@ -160,12 +164,13 @@ func (r *run) fail(err error) {
 	r.err = errors.Join(r.err, err)
 	r.stop.Unlock()
 	r.failed.Store(true)
+	r.t.Stop()
 }
 
 // progress grows while any worker gets on.
 func (r *run) progress() (sum uint64) {
 	for i := range r.workers {
-		sum += r.workers[i].beat.Load()
+		sum += r.workers[i].beat.Load() + r.workers[i].served.Load()
 	}
 	return sum
 }
@@ -186,25 +191,52 @@ func (r *run) guarded(who string, f func() error) {
 	}
 }
 
-// work is worker i from start to end.
-func (r *run) work(i int) error {
+// A thread is one of those that a sample has, bound to a CPU.
+type thread struct {
+	name string
+	cpu  int // in the order in which workers are placed
+	run  func()
+}
+
+// threads are those that the experiment's roles ask for.
+func (r *run) threads() (list []thread) {
+	roles := r.v.way.Roles
+	for i, d := range r.ds {
+		w := &r.workers[i]
+		list = append(list, thread{fmt.Sprintf("worker %d", i), i, func() { r.loop(i, d, w); r.drain(i, d, w) }})
+		if roles.Users {
+			list = append(list, thread{fmt.Sprintf("users %d", i), i, func() { r.users(d, w) }})
+		}
+	}
+	if roles.Netisr {
+		for i, w := range r.t.Isr.Workers() {
+			list = append(list, thread{fmt.Sprintf("netisr %d", i), i % len(r.ds), w.Serve})
+		}
+	}
+	if roles.Users {
+		list = append(list, thread{"timer", 0, r.t.Timer})
+	}
+	return list
+}
+
+// pinned runs th on its CPU.
+func (r *run) pinned(th thread) error {
 	if r.v.Pin == PinCPU {
-		unpin, err := machine.Pin(r.b.cpus[i])
+		unpin, err := machine.Pin(r.b.cpus[th.cpu])
 		if err != nil {
 			return fmt.Errorf("%w (pin=%s needs no rights)", err, PinNone)
 		}
 		defer unpin()
 	}
-	r.loop(r.ds[i], &r.workers[i])
-	r.drain(r.ds[i], &r.workers[i])
+	th.run()
 	return nil
 }
 
 // beatEvery is how many rounds of the loop a worker goes without telling.
 const beatEvery = 64
 
-// loop replays laps until the phase is over, one clock reading a batch.
-func (r *run) loop(d *workloads.Driver, w *worker) {
+// loop replays laps until the phase is over, one clock reading a turn.
+func (r *run) loop(i int, d *workloads.Driver, w *worker) {
 	clock, warmed := r.b.clock, time.Now().Add(r.tm.Warm)
 	last, phase := clock.Now(), int32(warming)
 	for rounds := uint64(0); !r.failed.Load(); rounds++ {
@@ -217,27 +249,59 @@ func (r *run) loop(d *workloads.Driver, w *worker) {
 			}
 			last = clock.Now()
 		}
-		if !d.Ready() {
-			runtime.Gosched()
-			at := clock.Now()
+		did := r.turn(i, d, w, last, phase, true)
+		at := clock.Now()
+		if !did {
+			d.Await()
+			at = clock.Now()
 			if phase == measuring && d.Before(math.MaxUint64) && r.phase.Load() == measuring { // who was off its CPU may come back long after the clock stopped
 				w.waiting += at - last
 			}
-			last = at
-			w.idle(d, warmed)
-			continue
 		}
-		n := d.Next()
-		at := clock.Now()
-		if phase == measuring {
-			w.segs += uint64(n)
-			w.batches++
-			w.hist.RecordValue(at - last)
-		} else {
+		if phase != measuring {
 			w.idle(d, warmed)
 		}
 		last = at
 	}
+}
+
+// turn sends a batch, polls and serves, as far as that is the worker's to do, and reports whether there was anything.
+func (r *run) turn(i int, d *workloads.Driver, w *worker, now int64, phase int32, send bool) (did bool) {
+	if send && d.Ready() {
+		d.Send(now)
+		did = true
+	}
+	if r.t.Poll(i) > 0 {
+		did = true
+	}
+	if !r.v.way.Roles.Users && r.serve(d, w, phase) {
+		did = true
+	}
+	return did
+}
+
+// serve has the users answer one batch, and measures how long ago it was sent.
+func (r *run) serve(d *workloads.Driver, w *worker, phase int32) bool {
+	n, began, ok := d.Serve()
+	if ok && phase == measuring {
+		w.segs += uint64(n)
+		w.batches++
+		w.hist.RecordValue(r.b.clock.Now() - began)
+	}
+	return ok
+}
+
+// users is the thread of users that have one of their own.
+func (r *run) users(d *workloads.Driver, w *worker) {
+	for rounds := uint64(0); !r.failed.Load() && !d.Finished(); rounds++ {
+		if rounds%beatEvery == 0 {
+			w.served.Store(rounds)
+		}
+		if !r.serve(d, w, r.phase.Load()) {
+			d.AwaitHandled()
+		}
+	}
+	r.t.End()
 }
 
 // idle notes that the worker is warm: it has been through a lap, or has nothing to do, and its time is over.
@@ -247,21 +311,28 @@ func (w *worker) idle(d *workloads.Driver, warmed time.Time) {
 	}
 }
 
-// drain goes on to the end of a lap: its own, or under spray the furthest that any worker has begun.
-func (r *run) drain(d *workloads.Driver, w *worker) {
+// drain goes on to the end of a lap: its own, or under spray the furthest that any worker has begun. Then it works for others until all are there.
+func (r *run) drain(i int, d *workloads.Driver, w *worker) {
 	target := d.Begun()
 	if r.v.Workload.Affinity == workloads.Spray {
 		for old := r.target.Load(); old < target && !r.target.CompareAndSwap(old, target); old = r.target.Load() {
 		}
 		r.arrived.Add(1)
-		for int(r.arrived.Load()) < len(r.ds) && !r.failed.Load() {
-			runtime.Gosched()
-		}
+		r.until(i, d, w, 0, func() bool { return int(r.arrived.Load()) == len(r.ds) })
 		target = r.target.Load()
 	}
-	for d.Before(target) && !r.failed.Load() {
-		if d.Ready() {
-			d.Next()
+	users := r.v.way.Roles.Users
+	r.until(i, d, w, target, func() bool { return !d.Before(target) && (users || d.Rest()) })
+	if d.Finish(); !users {
+		r.t.End()
+	}
+	r.until(i, d, w, 0, r.t.Over)
+}
+
+// until takes turns until done, sending batches of the laps before target.
+func (r *run) until(i int, d *workloads.Driver, w *worker, target uint64, done func() bool) {
+	for !done() && !r.failed.Load() {
+		if r.turn(i, d, w, 0, draining, d.Before(target)) {
 			w.beat.Add(1)
 		} else {
 			runtime.Gosched()

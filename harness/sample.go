@@ -11,6 +11,7 @@ import (
 	"pcbbench/locks"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
+	"pcbbench/workloads/netisr"
 )
 
 // Timing is how long a sample takes.
@@ -60,6 +61,7 @@ type Sample struct {
 	Noise      machine.Delta
 	Disturbed  string // why, or ""
 	Stats      pcbinfo.Stats
+	Isr        netisr.Stats
 	Counters   []pcbinfo.Counter
 }
 
@@ -86,7 +88,7 @@ func (b *bench) open(v *variant, seed uint64, tm Timing) (*run, *Sample, error) 
 		return nil, nil, err
 	}
 	none := heap()
-	in, err := v.spec.New(pcbinfo.Config{CPUs: w.Workers, Conns: max(w.Conns, w.Flows()), Lock: v.lock,
+	in, err := v.spec.New(pcbinfo.Config{CPUs: v.way.Handles(w.Workers), Conns: max(w.Conns, w.Flows()), Lock: v.lock,
 		Work: uint32(float64(v.Work) * b.perNS), Seed: seed})
 	if err != nil {
 		return nil, nil, err
@@ -100,7 +102,10 @@ func (b *bench) open(v *variant, seed uint64, tm Timing) (*run, *Sample, error) 
 		s.BytesTable, s.BytesConn = float64(empty-none), float64(heap()-empty)/float64(n)
 	}
 	w.Forget()
-	return &run{b: b, v: v, w: w, in: in, ds: w.Drivers(in, v.model), tm: tm, opened: in.Counters()}, s, nil
+	way := v.way
+	way.Now = b.clock.Now
+	t := w.Start(in, way)
+	return &run{b: b, v: v, w: w, in: in, t: t, ds: t.Drivers, tm: tm, opened: in.Counters()}, s, nil
 }
 
 // check compares what happened with what was sent and takes the table down. A broken table may send it in circles: see bounded.
@@ -112,6 +117,7 @@ func (r *run) check(s *Sample) error {
 	if err := check(r.in, r.ds); err != nil {
 		return err
 	}
+	s.Isr = r.t.Isr.Stats()
 	s.Stats, s.Counters = r.in.Stats().Since(r.w.Opened()), since(r.in.Counters(), r.opened)
 	return r.in.Close()
 }

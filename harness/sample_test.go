@@ -202,12 +202,11 @@ func TestDrainSprayed(t *testing.T) {
 	if err := w.Open(in); err != nil {
 		t.Fatal(err)
 	}
-	r := &run{v: v, w: w, in: in, ds: w.Drivers(in, v.model), workers: make([]worker, 2)}
+	tr := w.Start(in, v.way)
+	r := &run{v: v, w: w, in: in, t: tr, ds: tr.Drivers, workers: make([]worker, 2)}
 	for r.ds[0].Begun() < 2 { // the other is held back by little: see Driver.Ready
-		if r.ds[0].Ready() {
-			r.ds[0].Next()
-		} else if r.ds[1].Ready() {
-			r.ds[1].Next()
+		if tr.Next(0, 2) == 0 {
+			tr.Next(1, 2)
 		}
 	}
 	if n := r.ds[1].Begun(); n != 1 {
@@ -215,7 +214,7 @@ func TestDrainSprayed(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	for i, d := range r.ds {
-		wg.Go(func() { r.drain(d, &r.workers[i]) })
+		wg.Go(func() { r.drain(i, d, &r.workers[i]) })
 	}
 	wg.Wait()
 	for i, d := range r.ds {

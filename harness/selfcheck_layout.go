@@ -10,7 +10,6 @@ import (
 	"pcbbench/locks/smr"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
-	"pcbbench/workloads/netisr"
 )
 
 // perCPU is how many workers the layout is looked at with: a number that no other array has.
@@ -55,7 +54,7 @@ func checkLayout(rng *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	ds := reflect.ValueOf(w.Drivers(null, netisr.Models[0]))
+	ds := reflect.ValueOf(w.Start(null, workloads.Direct()).Drivers)
 	if err := apart("workloads.Driver", ds); err != nil {
 		return err
 	}

@@ -1,9 +1,6 @@
 package locks
 
-import (
-	"pcbbench/locks/probe"
-	_ "unsafe" // for go:linkname
-)
+import _ "unsafe" // for go:linkname
 
 // These are what sync.Mutex is made of. The runtime keeps them linkable for other modules
 // (golang.org/issue/67401); the empty empty.s lets the compiler accept functions without a body.
@@ -28,18 +25,3 @@ func canSpin(i int) bool
 //
 //go:linkname procyield runtime.procyield
 func procyield(cycles uint32)
-
-// park sleeps until an unpark of the same semaphore, which may come first: it is counted, so that no wake-up
-// is lost between a waiter's registration and its sleep. The race detector does not see into the runtime:
-// what orders the waiter after its waker is the atomic on the lock word that each does beside this.
-func park(sema *uint32) {
-	if !probe.Park(sema) {
-		semacquire(sema)
-	}
-}
-
-func unpark(sema *uint32) {
-	if !probe.Unpark(sema) {
-		semrelease(sema, false, 0)
-	}
-}

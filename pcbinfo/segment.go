@@ -24,8 +24,8 @@ func FlagString(flags uint8) string {
 }
 
 // A Segment is one inbound TCP segment after the header was checked: what tcp_input knows when it goes to look
-// for the inpcb. Segments are built before a run and travel as pointers into rings; a table reads them and never
-// writes them, nor keeps the pointer after Input returns. One fills a 64-byte line.
+// for the inpcb, and what netisr knows of the packet around it. Segments are built before a run and travel as pointers into rings; a table
+// reads them and never writes them, nor keeps the pointer after Input returns. One fills a 64-byte line.
 type Segment struct {
 	Inc      ConnInfo
 	Seq, Ack uint32
@@ -33,6 +33,10 @@ type Segment struct {
 	FlowID   uint32 // the RSS hash a network card would deliver (m_pkthdr.flowid)
 	Len      uint16 // bytes of text
 	Flags    uint8
+	Proto    uint8  // who takes it from netisr, by the number of its registration; a table does not look at this and the rest
+	Source   uint16 // where it came in (m_pkthdr.rcvif): the input context
+	Slot     uint8  // the sender's own note, to know it again when it is handled
+	Level    uint8  // of encapsulation taken off so far, written by who does that
 }
 
 // synFinRst are the flags of a segment that may change the table, known before any lock is taken.

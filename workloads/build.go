@@ -49,6 +49,7 @@ type Batch struct {
 	ops   []op
 	first int // index of Segs[0] in the ring
 	phase int
+	gap   int // how many batches on, this one included, the last one may be that it has to wait for; at most slots
 }
 
 // A Ring is one worker's share of a lap, in order.
@@ -58,6 +59,7 @@ type Ring struct {
 	steps   []advance
 	ops     []op
 	batches []Batch
+	again   []*pcbinfo.Segment          // room for those of a batch that were refused
 	plan    [pcbinfo.NumOutcomes]uint64 // what a lap's segments must come to
 }
 
@@ -114,11 +116,18 @@ func (b *builder) ring(worker int, order []int32, phases int, segOf []*pcbinfo.S
 		ops += int(b.chunks[i].lastOp - b.chunks[i].firstOp)
 	}
 	r := &Ring{segs: make([]pcbinfo.Segment, 0, n), ptrs: make([]*pcbinfo.Segment, n), steps: make([]advance, 0, n), ops: make([]op, 0, ops)}
-	cut := cutter{r: r, b: b, worker: int32(worker), phases: phases}
+	cut := cutter{r: r, b: b, worker: int32(worker), phases: phases, gap: limit}
 	for _, i := range order {
 		cut.chunk(&b.chunks[i], segOf)
 	}
 	cut.flush()
+	for _, i := range order {
+		cut.wrap(b.chunks[i].flow.first)
+	}
+	for i := range r.batches {
+		r.batches[i].gap = min(r.batches[i].gap, len(r.batches)) // before it is sent again it must have been handled
+	}
+	r.again = make([]*pcbinfo.Segment, 0, b.p.Batch)
 	return r
 }
 
@@ -132,6 +141,7 @@ type cutter struct {
 	phase  int
 	phases int // in a lap; 0: the order of workers among each other does not matter
 	worker int32
+	gap    int // the batch's, see Batch
 }
 
 func (k *cutter) chunk(c *chunk, segOf []*pcbinfo.Segment) {
@@ -148,6 +158,8 @@ func (k *cutter) chunk(c *chunk, segOf []*pcbinfo.Segment) {
 		step := &k.b.steps[s]
 		r.segs = append(r.segs, step.seg)
 		seg := &r.segs[len(r.segs)-1]
+		seg.Source = uint16(k.worker)
+		k.follow(c.flow.first)
 		r.ptrs[len(r.segs)-1] = seg
 		segOf[s] = seg
 		r.steps = append(r.steps, advance{c.flow.seqStep, c.flow.ackStep})
@@ -165,6 +177,25 @@ func (k *cutter) chunk(c *chunk, segOf []*pcbinfo.Segment) {
 	}
 }
 
+// follow notes that the batch in the making has a segment of f's four-tuple, which knows of the requests made before.
+func (k *cutter) follow(f *flow) {
+	if f.asked.worker == k.worker+1 { // under spray phases keep it behind other workers' requests
+		k.gap = min(k.gap, len(k.r.batches)-int(f.asked.batch))
+	}
+	if f.begun.worker != k.worker+1 {
+		f.begun = k.batch()
+	}
+}
+
+// wrap makes the worker's first batch of f's four-tuple wait for the requests of the lap before.
+func (k *cutter) wrap(f *flow) {
+	if f.begun.worker != k.worker+1 || f.asked.worker != k.worker+1 {
+		return
+	}
+	first := &k.r.batches[f.begun.batch]
+	first.gap = min(first.gap, len(k.r.batches)+int(f.begun.batch-f.asked.batch))
+}
+
 // batch names the batch in the making; it is never the zero batchName.
 func (k *cutter) batch() batchName { return batchName{k.worker + 1, int32(len(k.r.batches))} }
 
@@ -176,8 +207,8 @@ func (k *cutter) flush() {
 	// Kinds together: mixed ones cost the driver a mispredicted branch each. The order of one connection's requests stays, since in a
 	// chunk they come in the order of the kinds.
 	slices.SortStableFunc(r.ops[k.op:], func(a, b op) int { return cmp.Compare(a.kind, b.kind) })
-	r.batches = append(r.batches, Batch{Segs: r.ptrs[k.first:len(r.segs)], ops: r.ops[k.op:], first: k.first, phase: k.phase})
-	k.first, k.op = len(r.segs), len(r.ops)
+	r.batches = append(r.batches, Batch{Segs: r.ptrs[k.first:len(r.segs)], ops: r.ops[k.op:], first: k.first, phase: k.phase, gap: k.gap})
+	k.first, k.op, k.gap = len(r.segs), len(r.ops), limit
 }
 
 // patch tells each connect which segments wait for its answer: those of its flow up to the next connect.

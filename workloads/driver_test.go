@@ -1,10 +1,10 @@
 package workloads
 
 import (
+	"math"
 	"testing"
 
 	"pcbbench/pcbinfo"
-	"pcbbench/workloads/netisr"
 )
 
 // BenchmarkDriver is what the driver itself weighs: each main mix on the scheme without a table, a segment an op.
@@ -14,16 +14,16 @@ func BenchmarkDriver(b *testing.B) {
 			continue
 		}
 		b.Run("mix="+mix.Name, func(b *testing.B) {
-			d := driver(b, "null", Params{Mix: mix.Name, Seed: 1})
+			tr := start(b, "null", Params{Mix: mix.Name, Seed: 1})
 			b.ReportAllocs()
 			for n := 0; n < b.N; {
-				n += d.Next()
+				n += tr.Next(0, math.MaxUint64)
 			}
 		})
 	}
 }
 
-func driver(tb testing.TB, scheme string, p Params) *Driver {
+func start(tb testing.TB, scheme string, p Params) *Traffic {
 	tb.Helper()
 	w, err := Build(p)
 	if err != nil {
@@ -40,11 +40,7 @@ func driver(tb testing.TB, scheme string, p Params) *Driver {
 	if err := w.Open(in); err != nil {
 		tb.Fatal(err)
 	}
-	model, err := netisr.Find("direct")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return w.Drivers(in, model)[0]
+	return w.Start(in, Direct())
 }
 
 // TestNoAllocation: once a lap has been through, a lap allocates nothing.
@@ -55,17 +51,17 @@ func TestNoAllocation(t *testing.T) {
 		}
 		for _, s := range pcbinfo.Schemes {
 			t.Run(mix.Name+"/"+s.Name, func(t *testing.T) {
-				d := driver(t, s.Name, Params{Mix: mix.Name, Conns: 100, Seed: 3})
+				tr := start(t, s.Name, Params{Mix: mix.Name, Conns: 100, Seed: 3})
 				lap := func() {
-					for end := d.lap + 1; d.Before(end); {
-						d.Next()
+					for end := tr.Drivers[0].lap + 1; tr.Drivers[0].Before(end); {
+						tr.Next(0, math.MaxUint64)
 					}
 				}
 				for range 4 {
 					lap()
 				}
 				if n := testing.AllocsPerRun(2, lap); n != 0 {
-					t.Errorf("%v allocations a lap of %d segments", n, len(d.ring.segs))
+					t.Errorf("%v allocations a lap of %d segments", n, len(tr.Drivers[0].ring.segs))
 				}
 			})
 		}

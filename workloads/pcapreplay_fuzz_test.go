@@ -28,6 +28,6 @@ func FuzzReplay(f *testing.F) {
 		if _, err := p.Check(); err != nil {
 			return
 		}
-		play(t, [...]string{"global", "refcount", "connp", "smr"}[choice>>2%4], p, 2)
+		play(t, [...]string{"global", "refcount", "connp", "smr"}[choice>>2%4], Direct(), p, 2)
 	})
 }

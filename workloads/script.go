@@ -63,6 +63,7 @@ type flow struct {
 	ackStep    uint32
 	first      *flow     // of the same four-tuple: itself, but in a capture that opens one again
 	asked      batchName // first's: the last batch with a request of ours, while batches are cut
+	begun      batchName // first's: the first batch with a segment
 	firstChunk int       // of the builder's, in script order
 	lastChunk  int       // exclusive
 	// What Check expects at the end of a lap, when TIME-WAITs have expired; state Closed: not in the table.
@@ -99,9 +100,9 @@ func (b *builder) passive(inc pcbinfo.ConnInfo, open bool) *peer {
 	return p
 }
 
-// active starts the script of a connection that worker opens.
+// active starts the script of a connection that worker opens; a card with accelerated RFS would steer it to that worker's queue.
 func (b *builder) active(inc pcbinfo.ConnInfo, worker int) *peer {
-	return b.peer(flow{inc: inc, outbound: true, worker: worker})
+	return b.peer(flow{inc: inc, flowID: uint32(worker), outbound: true, worker: worker})
 }
 
 func (b *builder) peer(f flow) *peer {

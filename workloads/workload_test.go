@@ -2,7 +2,6 @@ package workloads
 
 import (
 	"fmt"
-	"runtime"
 	"sync"
 	"testing"
 
@@ -11,7 +10,7 @@ import (
 )
 
 // play runs p on a fresh table of scheme for laps laps and checks it.
-func play(t *testing.T, scheme string, p Params, laps uint64) (pcbinfo.Info, []*Driver) {
+func play(t *testing.T, scheme string, y Way, p Params, laps uint64) (pcbinfo.Info, []*Driver) {
 	t.Helper()
 	w, err := Build(p)
 	if err != nil {
@@ -21,26 +20,18 @@ func play(t *testing.T, scheme string, p Params, laps uint64) (pcbinfo.Info, []*
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := sp.New(pcbinfo.Config{CPUs: w.Workers, Conns: w.Conns})
+	in, err := sp.New(pcbinfo.Config{CPUs: y.Handles(w.Workers), Conns: w.Conns})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Open(in); err != nil {
 		t.Fatal(err)
 	}
-	model, _ := netisr.Find("direct")
-	ds := w.Drivers(in, model)
+	tr := w.Start(in, y)
+	ds := tr.Drivers
 	var wg sync.WaitGroup
-	for _, d := range ds {
-		wg.Go(func() {
-			for d.Before(laps) {
-				if d.Ready() {
-					d.Next()
-				} else {
-					runtime.Gosched()
-				}
-			}
-		})
+	for i := range ds {
+		wg.Go(func() { tr.Play(i, laps, func() bool { return true }) })
 	}
 	wg.Wait()
 	if sp.Table {
@@ -74,7 +65,7 @@ func TestEveryMixOnEveryScheme(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s/%s/%d/%s", mix.Name, s.Name, c.workers, c.aff), func(t *testing.T) {
-					play(t, s.Name, Params{Mix: mix.Name, Workers: c.workers, Affinity: c.aff, Conns: min(mix.Conns, 1500), Seed: 7, Trace: trace}, 3)
+					play(t, s.Name, Direct(), Params{Mix: mix.Name, Workers: c.workers, Affinity: c.aff, Conns: min(mix.Conns, 1500), Seed: 7, Trace: trace}, 3)
 				})
 			}
 		}
@@ -85,6 +76,23 @@ func TestEveryMixOnEveryScheme(t *testing.T) {
 // not take the second for the first.
 func TestPortsComeRound(t *testing.T) {
 	for _, scheme := range []string{"global", "connp", "smr"} {
-		play(t, scheme, Params{Mix: "churn", Workers: 2, Conns: 3000, Peers: 2, Seed: 1}, 4)
+		play(t, scheme, Direct(), Params{Mix: "churn", Workers: 2, Conns: 3000, Peers: 2, Seed: 1}, 4)
+	}
+}
+
+// TestEveryModel is the conservation check behind every dispatch model, with as many workers as CPUs and more.
+func TestEveryModel(t *testing.T) {
+	for _, m := range netisr.Models {
+		y := Direct()
+		y.Model, _ = netisr.ParseSpec(m.Name)
+		for _, mix := range []string{"churn", "rpc", "bulk", "tpca"} {
+			for _, aff := range []Affinity{RSS, Spray} {
+				for _, workers := range []int{1, 2, 5} {
+					t.Run(fmt.Sprintf("%s/%s/%s/%d", m.Name, mix, aff, workers), func(t *testing.T) {
+						play(t, "refcount", y, Params{Mix: mix, Workers: workers, Affinity: aff, Conns: 1000, Seed: 7}, 3)
+					})
+				}
+			}
+		}
 	}
 }

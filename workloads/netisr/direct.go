@@ -2,20 +2,24 @@ package netisr
 
 import "pcbbench/pcbinfo"
 
-// direct.go: the segment is processed where it was received.
+// direct.go: the packet is processed where it was received.
 // Source: FreeBSD 6's net.isr.direct and netisr2's NETISR_DISPATCH_DIRECT (sys/net/netisr.c).
-// Idea: no queue and no other thread: the input context calls the handler.
+// Idea: no queue and no other thread: the input context calls the handler. What must not recurse (netisr_queue) goes through a workstream all the same.
 // Cost: none by itself; the lock contention is that of as many input contexts as there are.
 // Holds: order within one context; none between two.
 
-type direct Handler
+type directContext struct{ *context }
 
-func newDirect(handlers []Handler) []Dispatcher {
-	ds := make([]Dispatcher, len(handlers))
-	for i, h := range handlers {
-		ds[i] = direct(h)
-	}
-	return ds
+func newDirect(c Config, _ Options) Isr {
+	return newIsr(c, func(x *context) Dispatcher { return directContext{x} })
 }
 
-func (d direct) Dispatch(segs []*pcbinfo.Segment) { d(segs) }
+func (x directContext) Dispatch(segs []*pcbinfo.Segment) []*pcbinfo.Segment {
+	for len(segs) > 0 {
+		n := sameProto(segs)
+		x.inPlace(&x.at, segs[:n])
+		x.direct[segs[0].Proto].Dispatched += uint64(n)
+		segs = segs[n:]
+	}
+	return nil
+}

@@ -229,7 +229,7 @@ func checkMisdeed(seed uint64, rng *rand.Rand, beat func(int)) error {
 	if err != nil {
 		return oracle.Violated(oracle.Answer, "%+v: %w", p, err)
 	}
-	if err := replay(w, f, true, 1, beat); f.done == (err == nil) {
+	if err := replay(w, f, workloads.Direct(), true, 1, beat); f.done == (err == nil) {
 		return oracle.Violated(oracle.Measure, "a table that %s (so far: %v): Check says %v", f.fault, f.done, err)
 	}
 	return nil

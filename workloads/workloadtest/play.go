@@ -3,13 +3,11 @@ package workloadtest
 import (
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 
 	"pcbbench/locks/crew"
 	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
-	"pcbbench/workloads/netisr"
 )
 
 // laps is how often a workload is replayed on the record: a second time to see what the first one left behind.
@@ -20,6 +18,7 @@ type show struct {
 	p   workloads.Params // as they were asked for
 	w   *workloads.Workload
 	rec *record
+	tr  *workloads.Traffic
 	ds  []*workloads.Driver
 }
 
@@ -39,7 +38,8 @@ func perform(p workloads.Params, rng *rand.Rand, beat func(int)) (*show, error) 
 	}
 	w.Forget()
 	s.rec.traffic = 0
-	s.ds = w.Drivers(s.rec, netisr.Models[rng.IntN(len(netisr.Models))])
+	s.tr = w.Start(s.rec, workloads.Direct())
+	s.ds = s.tr.Drivers
 	for _, c := range s.rec.cpus {
 		c.begin()
 	}
@@ -84,7 +84,7 @@ func (s *show) run(rng *rand.Rand, beat func(int)) error {
 			for ; burst >= 0 && d.Before(laps) && d.Ready(); burst-- {
 				moved = true
 				before := s.rec.traffic
-				n := d.Next()
+				n := s.tr.Next(i, laps)
 				if steps[i]++; uint64(n) != s.rec.traffic-before {
 					return oracle.Violated(oracle.Conservation, "Next sent %d segments and says %d", s.rec.traffic-before, n)
 				}
@@ -205,15 +205,13 @@ func trace(w *workloads.Workload) (all [][]print) {
 	for i := range p.cpus {
 		p.cpus[i].segs = nil
 	}
-	ds := w.Drivers(p, netisr.Models[0])
+	tr := w.Start(p, workloads.Direct())
 	for left := true; left; {
 		left = false
-		for _, d := range ds {
+		for i, d := range tr.Drivers {
 			if d.Before(1) {
 				left = true
-				if d.Ready() {
-					d.Next()
-				}
+				tr.Next(i, 1)
 			}
 		}
 	}
@@ -235,29 +233,30 @@ func (s *show) trace() (all [][]print) {
 	return all
 }
 
-// live replays p's workload on a table of a real scheme, with a goroutine a worker, and has it checked.
-func live(sp pcbinfo.Spec, p workloads.Params, beat func(int)) error {
+// live replays p's workload on a table of a real scheme, by way of y, with a goroutine a worker, and has it checked.
+func live(sp pcbinfo.Spec, y workloads.Way, p workloads.Params, beat func(int)) error {
 	w, err := workloads.Build(p)
 	if err != nil {
 		return oracle.Violated(oracle.Answer, "%+v: %w", p, err)
 	}
-	in, err := sp.New(pcbinfo.Config{CPUs: w.Workers, Conns: max(w.Conns, w.Flows()), Seed: p.Seed})
+	in, err := sp.New(pcbinfo.Config{CPUs: y.Handles(w.Workers), Conns: max(w.Conns, w.Flows()), Seed: p.Seed})
 	if err != nil {
 		return oracle.Violated(oracle.Answer, "%v: %w", sp, err)
 	}
-	return replay(w, in, sp.Table, laps, beat)
+	return replay(w, in, y, sp.Table, laps, beat)
 }
 
 // replay runs w on in for that many laps and has it checked, and in closed.
-func replay(w *workloads.Workload, in pcbinfo.Info, table bool, times uint64, beat func(int)) error {
+func replay(w *workloads.Workload, in pcbinfo.Info, y workloads.Way, table bool, times uint64, beat func(int)) error {
 	if err := w.Open(in); err != nil {
 		return err
 	}
 	w.Forget()
-	ds := w.Drivers(in, netisr.Models[0])
-	if err := race(ds, times, beat); err != nil {
+	tr := w.Start(in, y)
+	if err := race(tr, times, beat); err != nil {
 		return err
 	}
+	ds := tr.Drivers
 	check := w.Check
 	if !table {
 		check = w.CheckCount
@@ -272,18 +271,11 @@ func replay(w *workloads.Workload, in pcbinfo.Info, table bool, times uint64, be
 }
 
 // race runs all drivers at once to the end of that many laps.
-func race(ds []*workloads.Driver, times uint64, beat func(int)) error {
+func race(tr *workloads.Traffic, times uint64, beat func(int)) error {
 	var c crew.Crew
-	for i, d := range ds {
+	for i := range tr.Drivers {
 		c.Go(func() error {
-			for d.Before(times) && !c.Failed() {
-				beat(i)
-				if d.Ready() {
-					d.Next()
-				} else {
-					runtime.Gosched()
-				}
-			}
+			tr.Play(i, times, func() bool { beat(i); return !c.Failed() })
 			return nil
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
+	"pcbbench/workloads/netisr"
 )
 
 // Torture is one round: a random workload is built and held to what is promised of it, and replayed on a scheme at full speed; and
@@ -41,10 +42,10 @@ func Torture(seed uint64, beat func(worker int)) error {
 	if rng.IntN(2) == 0 {
 		return nil
 	}
-	sp, p := drawLive(rng, seed)
-	err = oracle.Guard(func() error { return live(sp, p, beat) })
+	sp, y, p := drawLive(rng, seed)
+	err = oracle.Guard(func() error { return live(sp, y, p, beat) })
 	if err != nil {
-		return fmt.Errorf("workload seed %d, %+v on %v: %w", seed, p, sp, err)
+		return fmt.Errorf("workload seed %d, %+v by %v on %v: %w", seed, p, y.Model, sp, err)
 	}
 	return nil
 }
@@ -122,10 +123,14 @@ func draw(rng *rand.Rand, seed uint64) workloads.Params {
 	return p
 }
 
-// drawLive makes a scheme and Params for it.
-func drawLive(rng *rand.Rand, seed uint64) (pcbinfo.Spec, workloads.Params) {
+// drawLive makes a scheme, a way to it and Params for it.
+func drawLive(rng *rand.Rand, seed uint64) (pcbinfo.Spec, workloads.Way, workloads.Params) {
 	sp, err := pcbinfo.ParseSpec(pcbinfo.Schemes[rng.IntN(len(pcbinfo.Schemes))].Name)
 	if err != nil {
+		panic("workloadtest: " + err.Error())
+	}
+	y := workloads.Direct()
+	if y.Model, err = netisr.ParseSpec(netisr.Models[rng.IntN(len(netisr.Models))].Name); err != nil {
 		panic("workloadtest: " + err.Error())
 	}
 	p := draw(rng, seed/7)
@@ -133,7 +138,7 @@ func drawLive(rng *rand.Rand, seed uint64) (pcbinfo.Spec, workloads.Params) {
 	if sp.Workers > 0 {
 		p.Workers = min(p.Workers, sp.Workers)
 	}
-	return sp, p
+	return sp, y, p
 }
 
 // logUniform draws a number from lo to hi, each magnitude as often.

@@ -88,29 +88,27 @@ func Torture(m netisr.Model, c Config) error {
 
 func torture(m netisr.Model, p promise, c Config) error {
 	handlers := make([]handler, c.Workers)
-	var handle []netisr.Handler
 	var handled atomic.Int64
+	var handles []int
 	for i := range handlers {
-		handle = append(handle, func(segs []*pcbinfo.Segment) {
-			handlers[i].handle(segs)
+		handles = append(handles, i)
+	}
+	isr := m.New(netisr.Config{Contexts: handles, Streams: handles, Users: handles, Poll: true, Protocols: []netisr.Protocol{{Name: "ip", Policy: netisr.Flow,
+		Handler: func(at *netisr.At, segs []*pcbinfo.Segment) {
+			handlers[at.Handle].handle(segs)
 			handled.Add(int64(len(segs)))
-		})
-	}
-	out := m.New(handle)
-	if len(out) != c.Workers {
-		return oracle.Violated(oracle.Answer, "%d dispatchers for %d handlers", len(out), c.Workers)
-	}
+		}}}}, netisr.Options{})
 	contexts := make([]context, c.Workers)
 	team := crew.Crew{Patience: c.Patience}
 	for i := range contexts {
-		x := newContext(i, out[i], c)
+		x := newContext(i, isr.Context(i), c)
 		contexts[i] = x
 		team.Go(func() error {
 			return x.send(&team, func(sent int) error {
 				if c.Beat != nil {
 					c.Beat(i)
 				}
-				if h := &handlers[i]; p.inPlace && (len(h.notes) != sent || h.by != current()) {
+				if h := &handlers[i]; p.inPlace && (len(h.notes) != sent || sent > 0 && h.by != current()) {
 					return oracle.Violated(oracle.Conservation, "context %d has sent %d segments; its handler got %d before Dispatch returned, last in %s",
 						i, sent, len(h.notes), h.by)
 				}

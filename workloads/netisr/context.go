@@ -1,0 +1,148 @@
+package netisr
+
+import (
+	"slices"
+
+	"pcbbench/pcbinfo"
+)
+
+// An isr is what models with workstreams share. Its contexts differ by model.
+type isr struct {
+	c       Config
+	streams []*workstream
+	all     []*context // the input contexts', then the workstreams' own
+}
+
+// A context is where packets come in: an input context, or a workstream's handlers.
+type context struct {
+	*isr
+	at      At
+	cpu     int                  // the workstream of its CPU
+	open    int                  // where packets go that may go anywhere; negative: where their source does
+	inner   bool                 // what it dispatches came out of packets that had been let in
+	to      [][]*pcbinfo.Segment // by workstream, for scatter
+	touched []int                // workstreams with something in to
+	refused []*pcbinfo.Segment
+	full    []int  // workstreams that have refused something in this call: what comes after must not overtake it
+	direct  []Work // what it handled in place, by protocol
+	handoff uint64 // packets queued for another CPU
+}
+
+// newIsr makes workstreams and contexts; dispatcher makes a context what the model has it be.
+func newIsr(c Config, dispatcher func(*context) Dispatcher) *isr {
+	n := &isr{c: c}
+	for i := range c.Contexts {
+		n.context(c.Contexts[i], i%len(c.Streams), false, dispatcher)
+	}
+	for i, handle := range c.Streams {
+		x := n.context(handle, i, true, dispatcher)
+		n.streams = append(n.streams, newWorkstream(&n.c, handle, x.at.Dispatcher))
+	}
+	return n
+}
+
+func (n *isr) context(handle, cpu int, inner bool, dispatcher func(*context) Dispatcher) *context {
+	x := &context{isr: n, cpu: cpu, open: -1, inner: inner, to: make([][]*pcbinfo.Segment, len(n.c.Streams)), direct: make([]Work, len(n.c.Protocols))}
+	x.at = At{handle, dispatcher(x)}
+	n.all = append(n.all, x)
+	return x
+}
+
+func (n *isr) Context(i int) Dispatcher { return n.all[i].at.Dispatcher }
+
+func (n *isr) User(i int) pcbinfo.CPU { return n.c.Table.CPU(n.c.Users[i]) }
+
+func (n *isr) Workers() (ws []Worker) {
+	for _, s := range n.streams {
+		ws = append(ws, s)
+	}
+	return ws
+}
+
+func (n *isr) Stop() {
+	for _, ws := range n.streams {
+		ws.stop()
+	}
+}
+
+// stream is the workstream that p's policy names for seg (netisr_select_cpuid).
+func (x *context) stream(p *Protocol, seg *pcbinfo.Segment) int {
+	streams := uint32(len(x.streams))
+	if streams == 1 {
+		return 0
+	}
+	switch {
+	case p.Policy == CPU && p.M2cpuid != nil:
+		if cpu := p.M2cpuid(seg); cpu >= 0 {
+			return cpu % int(streams)
+		}
+		if x.open >= 0 {
+			return x.open
+		}
+	case p.Policy == Flow && p.M2flow != nil:
+		return int(p.M2flow(seg) % streams)
+	case p.Policy == Flow:
+		return int(seg.FlowID % streams)
+	}
+	return int(uint32(seg.Source) % streams)
+}
+
+// Queue queues segs with the workstreams that their policies name, each workstream locked once, and returns what was refused.
+func (x *context) Queue(segs []*pcbinfo.Segment) (refused []*pcbinfo.Segment) {
+	x.begin()
+	for len(segs) > 0 {
+		n := sameProto(segs)
+		x.scatter(segs[:n])
+		segs = segs[n:]
+	}
+	return x.refused
+}
+
+// begin starts a call of Dispatch or Queue.
+func (x *context) begin() { x.refused, x.full = x.refused[:0], x.full[:0] }
+
+// sameProto is how many of segs, from the first on, are of one protocol.
+func sameProto(segs []*pcbinfo.Segment) int {
+	n := 1
+	for n < len(segs) && segs[n].Proto == segs[0].Proto {
+		n++
+	}
+	return n
+}
+
+// scatter queues packets of one protocol.
+func (x *context) scatter(segs []*pcbinfo.Segment) {
+	proto := segs[0].Proto
+	p := &x.c.Protocols[proto]
+	x.touched = x.touched[:0]
+	for _, seg := range segs {
+		i := x.stream(p, seg)
+		if len(x.to[i]) == 0 {
+			x.touched = append(x.touched, i)
+		}
+		x.to[i] = append(x.to[i], seg)
+	}
+	for _, i := range x.touched {
+		accepted := 0
+		if !slices.Contains(x.full, i) {
+			accepted = x.streams[i].enqueue(proto, x.to[i], x.inner)
+		}
+		if accepted < len(x.to[i]) {
+			x.refused = append(x.refused, x.to[i][accepted:]...)
+			x.full = append(x.full, i)
+		}
+		if i != x.cpu {
+			x.handoff += uint64(accepted)
+		}
+		x.to[i] = x.to[i][:0]
+	}
+}
+
+// inPlace handles packets of one protocol in this context, with at's handle.
+func (x *context) inPlace(at *At, segs []*pcbinfo.Segment) {
+	proto := segs[0].Proto
+	x.c.Protocols[proto].Handler(at, segs)
+	w := &x.direct[proto]
+	w.Handled += uint64(len(segs))
+	w.Batches++
+}

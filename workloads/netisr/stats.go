@@ -1,0 +1,74 @@
+package netisr
+
+import "github.com/HdrHistogram/hdrhistogram-go"
+
+// A Work counts one protocol's packets on one workstream (struct netisr_work). At rest Handled = Dispatched + HDispatched + Queued.
+type Work struct {
+	WMark       int    // the most packets queued at a time
+	Dispatched  uint64 // handled in place by the context that received them
+	HDispatched uint64 // the same, as this workstream's worker would (hybrid)
+	QDrops      uint64 // refused by a full queue
+	Queued      uint64
+	Handled     uint64
+	Batches     uint64 // calls of the handler
+}
+
+func (w *Work) add(o *Work) {
+	w.WMark = max(w.WMark, o.WMark)
+	w.Dispatched += o.Dispatched
+	w.HDispatched += o.HDispatched
+	w.QDrops += o.QDrops
+	w.Queued += o.Queued
+	w.Handled += o.Handled
+	w.Batches += o.Batches
+}
+
+// A StreamStats is what one workstream did, by protocol, and what contexts did in place on its CPU.
+type StreamStats struct {
+	Works []Work
+	Len   []int // queued now
+}
+
+// Stats are a model's counts.
+type Stats struct {
+	Protocols []Protocol
+	Streams   []StreamStats
+	Handoffs  uint64                  // packets queued for another CPU than the one they came in on
+	Wakeups   uint64                  // of sleeping workers
+	Wake      *hdrhistogram.Histogram // from signal to running, in the clock's units; nil: not measured
+}
+
+// Total adds up all workstreams and protocols.
+func (s *Stats) Total() (w Work) {
+	for i := range s.Streams {
+		for j := range s.Streams[i].Works {
+			w.add(&s.Streams[i].Works[j])
+		}
+	}
+	return w
+}
+
+func (n *isr) Stats() Stats {
+	s := Stats{Protocols: n.c.Protocols}
+	if n.c.Now != nil {
+		s.Wake = hdrhistogram.New(1, maxWake, 2)
+	}
+	for _, ws := range n.streams {
+		st := StreamStats{Works: make([]Work, len(ws.works)), Len: make([]int, len(ws.works))}
+		for i := range ws.works {
+			st.Works[i], st.Len[i] = ws.works[i].Work, len(ws.works[i].queue)
+		}
+		s.Streams = append(s.Streams, st)
+		s.Wakeups += ws.wakes.n
+		if s.Wake != nil {
+			s.Wake.Merge(ws.wakes.latency)
+		}
+	}
+	for _, x := range n.all {
+		for i := range x.direct {
+			s.Streams[x.cpu].Works[i].add(&x.direct[i])
+		}
+		s.Handoffs += x.handoff
+	}
+	return s
+}

@@ -1,0 +1,215 @@
+package workloads
+
+import (
+	"math"
+	"runtime"
+	"sync/atomic"
+
+	"pcbbench/locks"
+	"pcbbench/pcbinfo"
+	"pcbbench/workloads/netisr"
+)
+
+// A Way says how a workload gets to a table.
+type Way struct {
+	Model netisr.Spec
+	Roles Roles
+	Now   func() int64 // a clock for wake-ups; nil: they are not measured
+}
+
+// Direct is the way with nothing in between.
+func Direct() Way {
+	sp, err := netisr.ParseSpec("direct")
+	if err != nil {
+		panic("workloads: " + err.Error())
+	}
+	return Way{Model: sp, Roles: RoleSets[0]}
+}
+
+// Handles is how many CPUs a table needs for that many workers.
+func (y Way) Handles(workers int) int { return y.Roles.assign(workers, y.Model).n }
+
+// A Traffic is a workload on its way to a table.
+type Traffic struct {
+	Way
+	Drivers []*Driver
+	Isr     netisr.Isr
+	w       *Workload
+	inline  bool              // a batch has been handled when it has been sent
+	atOnce  bool              // and it has been served before the next one is
+	table   []pcbinfo.CPU     // by handle
+	clock   pcbinfo.CPU       // the timer's
+	workers [][]netisr.Worker // those that input contexts poll, by context
+	ticks   atomic.Uint32     // for a timer that is a thread of its own
+	timer   locks.Bell
+	over    atomic.Bool
+	ended   atomic.Int32 // drivers that have sent and served all they will
+}
+
+// Start makes one driver for each worker, on in's handles behind y's model.
+func (w *Workload) Start(in pcbinfo.Info, y Way) *Traffic {
+	h := y.Roles.assign(w.Workers, y.Model)
+	t := &Traffic{Way: y, w: w, inline: y.Model.Inline, atOnce: y.Model.Inline && !y.Roles.Users}
+	for i := range h.n {
+		t.table = append(t.table, in.CPU(i))
+	}
+	t.Isr = y.Model.New(netisr.Config{Table: in, Contexts: h.contexts, Streams: h.streams, Users: h.users,
+		Protocols: w.protocols(t), Poll: !y.Roles.Netisr, Now: y.Now})
+	t.clock = t.Isr.User(w.Workers)
+	for i, r := range w.Rings {
+		t.Drivers = append(t.Drivers, t.driver(i, r))
+	}
+	t.workers = make([][]netisr.Worker, w.Workers)
+	if !y.Roles.Netisr {
+		for i, worker := range t.Isr.Workers() {
+			t.workers[i%w.Workers] = append(t.workers[i%w.Workers], worker)
+		}
+	}
+	if w.Affinity == Spray && w.Workers > 1 {
+		for _, d := range t.Drivers {
+			d.peers, d.phases = t.Drivers, uint64(w.phases)
+			d.phase = math.MaxUint64
+		}
+	}
+	return t
+}
+
+// protocols are those that the workload's packets are of.
+func (w *Workload) protocols(t *Traffic) []netisr.Protocol {
+	return []netisr.Protocol{{Name: "ip", Policy: netisr.Flow, Handler: t.input}}
+}
+
+// input is ip_input.
+func (t *Traffic) input(at *netisr.At, segs []*pcbinfo.Segment) {
+	t.table[at.Handle].Input(segs)
+	if !t.inline {
+		t.handled(segs)
+	}
+}
+
+// handled notes that segs have been handled. Neighbours are mostly of one batch.
+func (t *Traffic) handled(segs []*pcbinfo.Segment) {
+	for len(segs) > 0 {
+		from, slot, n := segs[0].Source, segs[0].Slot, 1
+		for n < len(segs) && segs[n].Source == from && segs[n].Slot == slot {
+			n++
+		}
+		d := t.Drivers[from]
+		// The last segment may be sent again as soon as the batch is served; so segs are not looked at after this.
+		segs = segs[n:]
+		if d.slots[slot].left.Add(int32(-n)) > 0 { // pairs with the Load in Driver.handled
+			continue
+		}
+		switch {
+		case t.Roles.Users:
+			d.users.Ring()
+		case t.Roles.Netisr:
+			d.input.Ring()
+		}
+	}
+}
+
+func (t *Traffic) dispatch(port netisr.Dispatcher, segs []*pcbinfo.Segment) []*pcbinfo.Segment {
+	return port.Dispatch(segs)
+}
+
+// tick lets the timer scan, or wakes it to do so.
+func (t *Traffic) tick(now uint32) {
+	if !t.Roles.Users {
+		t.clock.SlowTimo(now)
+		return
+	}
+	t.ticks.Store(now)
+	t.timer.Ring()
+}
+
+// Poll handles what is queued for workstreams that have no thread of their own, on driver i's CPU, and returns how much that was.
+func (t *Traffic) Poll(i int) (n int) {
+	for _, w := range t.workers[i] {
+		n += w.Run()
+	}
+	return n
+}
+
+// Next is a turn of a thread that does everything on driver i's CPU: it sends a batch if one is ready and the driver is before the end of
+// lap laps, polls, and serves. It returns how many segments were served.
+func (t *Traffic) Next(i int, laps uint64) (n int) {
+	d := t.Drivers[i]
+	if d.Before(laps) && d.Ready() {
+		d.Send(0)
+	}
+	t.Poll(i)
+	for {
+		served, _, ok := d.Serve()
+		if !ok {
+			return n
+		}
+		n += served
+	}
+}
+
+// Play takes turns, with a call of step before each, until driver i has ended that many laps, and then until all drivers have, or step says false.
+func (t *Traffic) Play(i int, laps uint64, step func() bool) {
+	for d := t.Drivers[i]; d.Before(laps) || !d.Rest(); {
+		if !step() {
+			return
+		}
+		if t.Next(i, laps) == 0 {
+			runtime.Gosched()
+		}
+	}
+	for t.End(); !t.Over() && step(); {
+		if t.Poll(i) == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// End notes that a driver has sent and served all that it will.
+func (t *Traffic) End() {
+	if int(t.ended.Add(1)) == len(t.Drivers) {
+		t.Stop()
+	}
+}
+
+// Stop ends everything that sleeps. What is queued is handled first.
+func (t *Traffic) Stop() {
+	t.over.Store(true)
+	for _, d := range t.Drivers {
+		d.input.Ring()
+		d.users.Ring()
+	}
+	t.timer.Ring()
+	t.Isr.Stop()
+}
+
+// Over reports whether all drivers have ended, or Stop was called.
+func (t *Traffic) Over() bool { return t.over.Load() }
+
+// Await is what the input context does when it has nothing to do: it sleeps until it has, or the traffic is over; or it gives way, where it
+// polls for others, or waits for what does not wake it.
+func (d *Driver) Await() {
+	if !d.t.Roles.Netisr || d.peers != nil || d.left != nil {
+		runtime.Gosched()
+		return
+	}
+	d.input.Sleep(func() bool { return d.t.Over() || d.Ready() || !d.t.Roles.Users && d.Answerable() })
+}
+
+// AwaitHandled sleeps until there is a batch to be served, or there will be none.
+func (d *Driver) AwaitHandled() {
+	d.users.Sleep(func() bool { return d.t.Over() || d.Answerable() || d.Finished() })
+}
+
+// Timer is the thread that runs the table's clock, if users have threads of their own. It returns when the traffic is over.
+func (t *Traffic) Timer() {
+	last := uint32(0)
+	for !t.Over() {
+		if now := t.ticks.Load(); now != last {
+			t.clock.SlowTimo(now)
+			last = now
+			continue
+		}
+		t.timer.Sleep(func() bool { return t.Over() || t.ticks.Load() != last })
+	}
+}
