@@ -5,15 +5,16 @@ import (
 
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
+	"pcbbench/workloads/netisr"
 )
 
 // A Matrix is a set of experiments: the product of its lists. An empty list stands for the default named beside it.
 type Matrix struct {
 	Schemes    []string             // all; those that are not correct for a worker count, or have no table lock to vary, sit out
 	Locks      []string             // "default": each scheme's own
-	Dispatches []string             // the first
+	Dispatches []string             // the first; "all": each of them
 	Roles      []string             // the first
-	Mixes      []string             // the main ones
+	Mixes      []string             // the main ones; "all": each that needs no capture
 	Works      []int                // DefaultWork and 0: as in a stack, and the locks alone
 	Workers    []int                // 1, 2, 4 … up to CPUs, and CPUs itself
 	Conns      []int                // each mix's own
@@ -65,11 +66,18 @@ func (m *Matrix) defaults() {
 	orElse(&m.Locks, "default")
 	orElse(&m.Dispatches, "")
 	orElse(&m.Roles, "")
-	if len(m.Mixes) == 0 {
+	if all := isAll(m.Mixes); all || len(m.Mixes) == 0 {
+		m.Mixes = nil
 		for _, mix := range workloads.Mixes {
-			if mix.Main {
+			if mix.Main || all && !mix.Traced {
 				m.Mixes = append(m.Mixes, mix.Name)
 			}
+		}
+	}
+	if isAll(m.Dispatches) {
+		m.Dispatches = nil
+		for _, model := range netisr.Models {
+			m.Dispatches = append(m.Dispatches, model.Name)
 		}
 	}
 	orElse(&m.Works, DefaultWork, 0)
@@ -79,6 +87,8 @@ func (m *Matrix) defaults() {
 	orElse(&m.Affinities, workloads.RSS)
 	orElse(&m.Pins, PinCPU)
 }
+
+func isAll(list []string) bool { return len(list) == 1 && list[0] == "all" }
 
 // product multiplies the lists out, one factor at a time.
 func (m *Matrix) product() []Experiment {

@@ -80,7 +80,12 @@ func (r *run) measure(s *Sample) error {
 	}
 	s.OneWay[0] = r.pingPong()
 	var wg sync.WaitGroup
-	for _, th := range r.threads() {
+	threads := r.threads()
+	if n := len(threads) + r.v.walkers(); n > runtime.GOMAXPROCS(0) && r.v.Pin == PinCPU {
+		// Each may run whenever its CPU is free: with fewer, Go might run two of one CPU's and leave another CPU idle.
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
+	}
+	for _, th := range threads {
 		wg.Go(func() { r.guarded(th.name, func() error { return r.pinned(th) }) })
 	}
 	for range r.v.walkers() {

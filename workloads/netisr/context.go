@@ -3,6 +3,7 @@ package netisr
 import (
 	"slices"
 
+	"pcbbench/locks"
 	"pcbbench/pcbinfo"
 )
 
@@ -15,6 +16,7 @@ type isr struct {
 
 // A context is where packets come in: an input context, or a workstream's handlers.
 type context struct {
+	_ [locks.LinePad]byte // contexts are allocated one by one, and each is written by its thread at every batch
 	*isr
 	at      At
 	cpu     int                  // the workstream of its CPU
@@ -23,9 +25,10 @@ type context struct {
 	to      [][]*pcbinfo.Segment // by workstream, for scatter
 	touched []int                // workstreams with something in to
 	refused []*pcbinfo.Segment
-	full    []int  // workstreams that have refused something in this call: what comes after must not overtake it
-	direct  []Work // what it handled in place, by protocol
-	handoff uint64 // packets queued for another CPU
+	full    []int              // workstreams that have refused something in this call: what comes after must not overtake it
+	direct  [MaxProtocols]Work // what it handled in place, by protocol
+	handoff uint64             // packets queued for another CPU
+	_       [locks.LinePad]byte
 }
 
 // newIsr makes workstreams and contexts; dispatcher makes a context what the model has it be.
@@ -42,7 +45,10 @@ func newIsr(c Config, dispatcher func(*context) Dispatcher) *isr {
 }
 
 func (n *isr) context(handle, cpu int, inner bool, dispatcher func(*context) Dispatcher) *context {
-	x := &context{isr: n, cpu: cpu, open: -1, inner: inner, to: make([][]*pcbinfo.Segment, len(n.c.Streams)), direct: make([]Work, len(n.c.Protocols))}
+	x := &context{isr: n, cpu: cpu, open: -1, inner: inner, to: make([][]*pcbinfo.Segment, len(n.c.Streams)), touched: make([]int, 0, max(16, len(n.c.Streams)))}
+	for i := range x.to {
+		x.to[i] = make([]*pcbinfo.Segment, 0, 32) // a batch, and no line that another context writes
+	}
 	x.at = At{handle, dispatcher(x)}
 	n.all = append(n.all, x)
 	return x

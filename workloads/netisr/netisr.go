@@ -79,15 +79,18 @@ type Isr interface {
 // thread that does their work.
 type Config struct {
 	Table     pcbinfo.Info
-	Contexts  []int // the handle of each input context; context i runs on the CPU of workstream i modulo their number
-	Streams   []int // the handle of each workstream: as many as Spec.Streams says
-	Users     []int // the handle of each user thread
-	Protocols []Protocol
-	QLimit    int  // of protocols that set none; 0: DefaultQLimit. Spec's qlimit= overrides both
-	Poll      bool // nobody sleeps in Serve: Run is called instead
+	Contexts  []int      // the handle of each input context; context i runs on the CPU of workstream i modulo their number
+	Streams   []int      // the handle of each workstream: as many as Spec.Streams says
+	Users     []int      // the handle of each user thread
+	Protocols []Protocol // at most MaxProtocols
+	QLimit    int        // of protocols that set none; 0: DefaultQLimit. Spec's qlimit= overrides both
+	Poll      bool       // nobody sleeps in Serve: Run is called instead
 	// Now is a clock for the latency of wake-ups, in units of the caller's; nil: it is not measured.
 	Now func() int64
 }
 
 // DefaultQLimit is net.isr.defaultqlimit.
 const DefaultQLimit = 256
+
+// MaxProtocols is NETISR_MAXPROT.
+const MaxProtocols = 16

@@ -54,8 +54,8 @@ func (n *isr) Stats() Stats {
 		s.Wake = hdrhistogram.New(1, maxWake, 2)
 	}
 	for _, ws := range n.streams {
-		st := StreamStats{Works: make([]Work, len(ws.works)), Len: make([]int, len(ws.works))}
-		for i := range ws.works {
+		st := StreamStats{Works: make([]Work, len(n.c.Protocols)), Len: make([]int, len(n.c.Protocols))}
+		for i := range n.c.Protocols {
 			st.Works[i], st.Len[i] = ws.works[i].Work, len(ws.works[i].queue)
 		}
 		s.Streams = append(s.Streams, st)
@@ -65,7 +65,7 @@ func (n *isr) Stats() Stats {
 		}
 	}
 	for _, x := range n.all {
-		for i := range x.direct {
+		for i := range n.c.Protocols {
 			s.Streams[x.cpu].Works[i].add(&x.direct[i])
 		}
 		s.Handoffs += x.handoff

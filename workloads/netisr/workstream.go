@@ -24,8 +24,8 @@ type workstream struct {
 	flags    uint8         // under lock
 	stopping bool          // under lock
 	pending  atomic.Uint32 // the protocols that have packets queued; written under lock, read without it by who polls
-	works    []work        // by protocol
-	signal   locks.Sema    // a post for each time that scheduled is set
+	works    [MaxProtocols]work
+	signal   locks.Sema // a post for each time that scheduled is set
 	poll     bool
 	now      func() int64
 	rungAt   int64 // when signal was posted last; written under lock before the post
@@ -53,8 +53,8 @@ type wakes struct {
 const maxWake = 1 << 36
 
 func newWorkstream(c *Config, handle int, out Dispatcher) *workstream {
-	ws := &workstream{works: make([]work, len(c.Protocols)), poll: c.Poll, now: c.Now, handlers: c.Protocols, at: At{handle, out}}
-	for i := range ws.works {
+	ws := &workstream{poll: c.Poll, now: c.Now, handlers: c.Protocols, at: At{handle, out}}
+	for i := range c.Protocols {
 		n := c.Protocols[i].QLimit
 		ws.works[i].qlimit = n
 		ws.works[i].queue = make([]*pcbinfo.Segment, 0, n)
@@ -150,7 +150,7 @@ func (ws *workstream) run() (n int, stop bool) {
 	}
 	ws.flags |= running
 	for ws.pending.Load() != 0 {
-		for proto := range ws.works {
+		for proto := range ws.handlers {
 			n += ws.process(proto)
 		}
 	}

@@ -113,9 +113,9 @@ func (r *request) plan(cpus int) (err error) {
 func matrixFlags(fs *flag.FlagSet, m *harness.Matrix) {
 	listFlag(fs, &m.Schemes, "schemes", "schemes, comma separated, with options as in connp:groups=16 (default all)", asString)
 	listFlag(fs, &m.Locks, "locks", "table locks, as in mcs or ticket:spin (default each scheme's own)", asString)
-	listFlag(fs, &m.Dispatches, "dispatch", "dispatch models, with options as in netisr2:policy=source (default direct)", asString)
+	listFlag(fs, &m.Dispatches, "dispatch", "dispatch models, with options as in netisr2:policy=source, or all (default direct)", asString)
 	listFlag(fs, &m.Roles, "roles", "which parts have threads of their own: all, netisr, user, split (default all: one thread does all)", asString)
-	listFlag(fs, &m.Mixes, "mixes", "mixes (default the main ones)", asString)
+	listFlag(fs, &m.Mixes, "mixes", "mixes, or all (default the main ones)", asString)
 	listFlag(fs, &m.Works, "work", "protocol work a segment under the inpcb lock, in ns (default 500,0)", strconv.Atoi)
 	listFlag(fs, &m.Workers, "workers", "worker counts (default 1,2,4 … up to the CPUs)", atLeast1)
 	listFlag(fs, &m.Conns, "conns", "connections, 10 to 1000000 (default the mix's own)", atLeast1)
