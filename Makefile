@@ -4,23 +4,31 @@ BIN      := bin/pcbbench
 RESULTS  ?= results
 # Flags for pcbbench bench, as in: make bench BENCHFLAGS='-schemes global,connp -workers 4'
 BENCHFLAGS ?=
+# Flags for pcbbench sweep, as in: make sweep SWEEPFLAGS='-dispatch direct,hybrid -arrivals burst'
+SWEEPFLAGS ?=
 # Flags for pcbbench schedules, as in: make schedules SCHEDULESFLAGS='-subjects locks/mtx -budget 10m'
 SCHEDULESFLAGS ?=
 # Flags for pcbbench torture and for the mutants, as in: make torture TORTUREFLAGS='-duration 8h'
 TORTUREFLAGS ?=
 MUTANTFLAGS  ?=
 
-.PHONY: help torture mutants bench quick compare list build test race torture-test fuzz schedules lint check clean
+.PHONY: help torture mutants bench quick sweep handoff compare list build test race torture-test fuzz schedules lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  variables: TRACE=file.pcap BENCHFLAGS='...' TORTUREFLAGS='...' SCHEDULESFLAGS='...' MUTANTFLAGS='...' OLD=file NEW=file RESULTS=folder"
+	@echo "  variables: TRACE=file.pcap BENCHFLAGS='...' SWEEPFLAGS='...' TORTUREFLAGS='...' SCHEDULESFLAGS='...' MUTANTFLAGS='...' OLD=file NEW=file RESULTS=folder"
 
 bench: build ## measure the default matrix (5 minutes) or, with TRACE=file.pcap, the replay of a capture
 	@$(BIN) bench -results $(RESULTS) $(if $(TRACE),-trace '$(TRACE)') $(BENCHFLAGS)
 
 quick: build ## a first table in 20 seconds
 	@$(BIN) bench -quick -results $(RESULTS) $(BENCHFLAGS)
+
+sweep: build ## offer each dispatch × scheme pair 10% to 120% of its maximum, and draw latency by throughput (10 minutes)
+	@$(BIN) sweep -results $(RESULTS) $(SWEEPFLAGS)
+
+handoff: build ## what handing a packet to another thread costs, by a workstream, a ring, a channel and a wake-up (half a minute)
+	@$(BIN) handoff -results $(RESULTS)
 
 compare: build ## compare two results files with benchstat: OLD=… NEW=…
 	@test -f '$(OLD)' || { echo "make compare: OLD='$(OLD)' is no file" >&2; exit 2; }
@@ -34,7 +42,7 @@ torture: ## hold everything to what it promises under random schedules, in a min
 mutants: ## plant bugs, one at a time, and count how many the torture sees (an hour)
 	@$(GO) run -tags mutants ./harness/cmd/mutants -results $(RESULTS) $(MUTANTFLAGS)
 
-list: build ## every scheme, lock, mix and dispatch model
+list: build ## every scheme, lock, mix, dispatch model and set of roles
 	@$(BIN) list
 
 build: ## bin/pcbbench, without profile-guided optimization, which would favour one scheme

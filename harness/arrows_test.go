@@ -17,9 +17,9 @@ import (
 // arrows are the imports of every package, its tests aside: those of this module and those of other modules. Of what is not a test package
 // itself (locktest, smrtest, pcbtest, …) only harness/torture may import one.
 var arrows = map[string][]string{
-	"harness/cmd/pcbbench": {"harness", "harness/compare", "harness/machine", "harness/proof", "harness/schedule", "harness/torture",
+	"harness/cmd/pcbbench": {"harness", "harness/compare", "harness/handoff", "harness/machine", "harness/proof", "harness/schedule", "harness/torture",
 		"locks", "locks/probe", "locks/smr", "pcbinfo", "workloads", "workloads/netisr"}, // to list what there is
-	"harness": {"harness/machine", "harness/proof", "locks", "pcbinfo", "workloads", "workloads/netisr",
+	"harness": {"harness/handoff", "harness/machine", "harness/proof", "locks", "pcbinfo", "workloads", "workloads/netisr",
 		"locks/oracle", "locks/smr", // its check of itself
 		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/perf/benchfmt", "golang.org/x/perf/benchunit"},
 	".":                   {},
@@ -28,16 +28,18 @@ var arrows = map[string][]string{
 	"harness/proof":       {},
 	"harness/torture": {"harness", "harness/proof", "locks", "locks/locktest", "locks/oracle", "locks/probe", "locks/smr", "locks/smr/smrtest", "locks/witness",
 		"pcbinfo", "pcbinfo/pcbtest", "workloads/netisr", "workloads/netisr/netisrtest", "workloads/workloadtest"},
-	"harness/schedule": {"locks", "locks/oracle", "locks/probe", "locks/smr", "pcbinfo"},
+	"harness/schedule": {"locks", "locks/oracle", "locks/probe", "locks/smr", "pcbinfo", "workloads/netisr"},
 	"harness/compare":  {"golang.org/x/perf/benchfmt", "golang.org/x/perf/benchmath"}, // reads any file, knows no scheme
+	"harness/handoff":  {"harness/machine", "locks", "pcbinfo", "workloads/netisr", "github.com/HdrHistogram/hdrhistogram-go"},
 	"harness/machine":  {"github.com/klauspost/cpuid/v2", "github.com/loov/hrtime", "golang.org/x/sys/unix"},
 
-	"workloads":        {"locks", "pcbinfo", "workloads/netisr", "workloads/pcap"},
-	"workloads/netisr": {"locks", "locks/probe", "pcbinfo", "github.com/HdrHistogram/hdrhistogram-go"},
+	"workloads":        {"locks", "pcbinfo", "workloads/inet", "workloads/netisr", "workloads/pcap", "github.com/HdrHistogram/hdrhistogram-go"},
+	"workloads/netisr": {"locks", "locks/probe", "locks/witness", "pcbinfo", "github.com/HdrHistogram/hdrhistogram-go"},
+	"workloads/inet":   {"locks", "locks/probe", "pcbinfo"},
 	"workloads/pcap": {"github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers",
 		"github.com/gopacket/gopacket/pcapgo"},
 	"workloads/workloadtest":      {"locks/crew", "locks/oracle", "pcbinfo", "pcbinfo/pcbtest", "workloads", "workloads/netisr"},
-	"workloads/netisr/netisrtest": {"locks/crew", "locks/oracle", "pcbinfo", "workloads/netisr"},
+	"workloads/netisr/netisrtest": {"locks", "locks/crew", "locks/oracle", "pcbinfo", "workloads/netisr"},
 
 	"pcbinfo":         {"locks", "locks/oracle", "locks/probe", "locks/smr", "locks/witness"},
 	"pcbinfo/pcbtest": {"locks/crew", "locks/oracle", "pcbinfo", "github.com/anishathalye/porcupine"},

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"pcbbench/harness/handoff"
 	"pcbbench/harness/machine"
 	"pcbbench/harness/proof"
 )
@@ -22,6 +23,7 @@ import (
 // Options are a bench run's.
 type Options struct {
 	Experiments []Experiment
+	Handoffs    []handoff.Case
 	Processes   int           // fresh processes, at least 1
 	Rounds      int           // samples of each experiment a process
 	Budget      time.Duration // about how long the whole may take; the measured time of a sample follows from it
@@ -55,7 +57,7 @@ func Validate(es []Experiment) error {
 func Run(ctx context.Context, o Options) (path string, err error) {
 	facts := machine.Gather()
 	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)},
-		machine.KeyValue{Key: "torture", Value: proof.Of(o.Dir, subjects(o.Experiments))})
+		machine.KeyValue{Key: "torture", Value: proof.Of(o.Dir, append(subjects(o.Experiments), handoffSubjects(o.Handoffs)...))})
 	f, err := create(filepath.Join(o.Dir, facts.Slug()), run)
 	if err != nil {
 		return "", err
@@ -123,13 +125,12 @@ func (r *runner) run(ctx context.Context) error {
 		return err
 	}
 	if _, err := fmt.Fprintf(r.out, "# %d experiments, %d processes x %d rounds, each sample %v after at least %v of warm-up\n",
-		len(r.Experiments), r.Processes, r.Rounds, measure, warmTime); err != nil {
+		r.each(), r.Processes, r.Rounds, measure, warmTime); err != nil {
 		return err
 	}
-	total := len(r.Experiments) * r.Rounds * r.Processes
-	r.progress.start(total)
+	r.progress.start(r.samples(r.Rounds) * r.Processes)
 	for p := range r.Processes {
-		job := Job{r.Experiments, r.Rounds, Timing{warmTime, measure}, r.Seed + uint64(p)}
+		job := Job{r.Experiments, r.Handoffs, r.Rounds, Timing{warmTime, measure}, r.Seed + uint64(p)}
 		if err := r.process(ctx, job, r.line); err != nil {
 			return err
 		}
@@ -139,6 +140,18 @@ func (r *runner) run(ctx context.Context) error {
 		return fmt.Errorf("%d of %d processes had samples that failed their check; the file has no number for them", r.failed, r.Processes)
 	}
 	return nil
+}
+
+// each is how many samples a round has.
+func (r *runner) each() int { return len(r.Experiments) + len(r.Handoffs) }
+
+// samples is how many samples that many rounds of a process have.
+func (r *runner) samples(rounds int) int {
+	vs, _, err := resolveAll(r.Experiments)
+	if err != nil {
+		panic("harness: " + err.Error()) // Validate has told
+	}
+	return r.each()*rounds + peakSamples*len(peaks(vs))
 }
 
 // line writes one line of a process's output to the file.
@@ -151,30 +164,45 @@ func (r *runner) line(line []byte) error {
 }
 
 // plan runs every experiment once, very shortly, to see that all of them work and what a sample costs beside its measured time, and
-// chooses that time so that the whole fits the budget. What does not fit at all loses worker counts.
+// chooses that time so that the whole fits the budget. What does not fit at all loses worker counts, and then loads.
 func (r *runner) plan(ctx context.Context) (time.Duration, error) {
 	if r.Measure != 0 {
 		return r.Measure, nil
 	}
-	r.progress.say("trying each of %d experiments", len(r.Experiments))
+	r.progress.say("trying each of %d experiments", r.each())
 	start := time.Now()
-	job := Job{r.Experiments, 1, Timing{warmTime, time.Millisecond}, r.Seed}
+	job := Job{r.Experiments, r.Handoffs, 1, Timing{warmTime, time.Millisecond}, r.Seed}
 	if err := r.process(ctx, job, func([]byte) error { return nil }); err != nil {
 		return 0, err
 	}
 	r.failed = 0 // the file was to have nothing of this
 	took := time.Since(start)
-	overhead := took / time.Duration(len(r.Experiments))
+	overhead := took / time.Duration(r.samples(1))
 	for {
-		samples := time.Duration(len(r.Experiments) * r.Rounds * r.Processes)
+		samples := time.Duration(r.samples(r.Rounds) * r.Processes)
 		measure := (r.Budget-took)/samples - overhead
-		fewer, ok := thin(r.Experiments)
-		if measure >= minMeasure || !ok {
+		if measure >= minMeasure || !r.thin() {
+			if measure < minMeasure {
+				r.progress.say("the budget of %v is too small: this will take about %v", r.Budget, (took + samples*(minMeasure+overhead)).Round(time.Second))
+			}
 			return min(max(measure, minMeasure), maxMeasure).Round(time.Millisecond), nil
 		}
-		r.Experiments = fewer
-		r.progress.say("the budget of %v is too small for all worker counts: %d experiments left", r.Budget, len(fewer))
 	}
+}
+
+// thin leaves out worker counts, or loads where there are no more than two counts, and says so; it reports whether there was anything to leave out.
+func (r *runner) thin() (ok bool) {
+	what := "worker counts"
+	fewer, ok := thin(r.Experiments, (*Experiment).workers)
+	if !ok {
+		what = "loads"
+		fewer, ok = thin(r.Experiments, (*Experiment).load)
+	}
+	if ok {
+		r.Experiments = fewer
+		r.progress.say("the budget of %v is too small for all %s: %d experiments left", r.Budget, what, len(fewer))
+	}
+	return ok
 }
 
 // process runs job in a process of its own and hands each whole line of its output to take.

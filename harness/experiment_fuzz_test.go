@@ -11,11 +11,11 @@ import (
 
 // FuzzExperiment resolves arbitrary experiments: what is wrong is one line; what is right has a name that benchfmt takes apart.
 func FuzzExperiment(f *testing.F) {
-	f.Add("global", "default", "direct", "cpu", "churn", "rss", 500, 1024, 2, 32, 0.0, 0.25)
-	f.Add("connp:groups=16", "", "", "", "rpc", "spray", 0, 10, 1, 1, 0.99, -1.0)
-	f.Add("smr:smr=gc", "ticket:spin-yield", "", "none", "walk", "", -1, 0, 5, 0, 4.1, 2.0)
-	f.Fuzz(func(t *testing.T, scheme, lock, dispatch, pin, mix, affinity string, work, conns, workers, batch int, skew, v6 float64) {
-		e := Experiment{Scheme: scheme, Lock: lock, Dispatch: dispatch, Pin: pin, Work: work,
+	f.Add("global", "default", "direct", "all", "cpu", "churn", "rss", 500, 1024, 2, 32, 0.0, 0.25)
+	f.Add("connp:groups=16", "", "netisr2:policy=source:qlimit=64", "split", "", "rpc", "spray", 0, 10, 1, 1, 0.99, -1.0)
+	f.Add("smr:smr=gc", "ticket:spin-yield", "hybrid:qlimit=0", "", "none", "walk", "", -1, 0, 5, 0, 4.1, 2.0)
+	f.Fuzz(func(t *testing.T, scheme, lock, dispatch, roles, pin, mix, affinity string, work, conns, workers, batch int, skew, v6 float64) {
+		e := Experiment{Scheme: scheme, Lock: lock, Dispatch: dispatch, Roles: roles, Pin: pin, Work: work,
 			Workload: workloads.Params{Mix: mix, Affinity: workloads.Affinity(affinity), Conns: conns, Workers: workers, Batch: batch, Skew: skew, V6: v6}}
 		v, err := e.resolve()
 		if err != nil {

@@ -21,6 +21,9 @@ type Matrix struct {
 	Batches    []int                // 32
 	Affinities []workloads.Affinity // RSS
 	Pins       []string             // PinCPU
+	Arrivals   []string             // "": a closed loop
+	Rates      []float64            // of open loops, beside Loads; none
+	Loads      []float64            // none
 	CPUs       int                  // CPUs that may be used
 	Params     workloads.Params     // what is the same for all
 	Force      bool                 // as in Experiment
@@ -54,11 +57,20 @@ func (m Matrix) Experiments() (es []Experiment) {
 }
 
 func fits(s pcbinfo.Scheme, e Experiment) bool {
-	users := e.Workload.Workers
+	e = e.withDefaults()
+	y, err := e.way()
+	if err != nil {
+		return true // to be refused by name
+	}
+	users := usersOf(y, e.Workload.Workers)
 	if p, err := e.Workload.Check(); err == nil {
 		users += p.Walkers // those of the mix too
 	}
-	return (e.Force || s.Workers == 0 || users <= s.Workers) && (s.Lock != "" || e.Lock == "default")
+	right := s.Workers == 0 || users <= s.Workers
+	if s.Owned {
+		right = y.Model.Owns
+	}
+	return (e.Force || right) && (s.Lock != "" || e.Lock == "default")
 }
 
 func (m *Matrix) defaults() {
@@ -86,6 +98,7 @@ func (m *Matrix) defaults() {
 	orElse(&m.Batches, 0)
 	orElse(&m.Affinities, workloads.RSS)
 	orElse(&m.Pins, PinCPU)
+	orElse(&m.Arrivals, "")
 }
 
 func isAll(list []string) bool { return len(list) == 1 && list[0] == "all" }
@@ -103,6 +116,10 @@ func (m *Matrix) product() []Experiment {
 	es = times(es, m.Dispatches, func(e *Experiment, v string) { e.Dispatch = v })
 	es = times(es, m.Roles, func(e *Experiment, v string) { e.Roles = v })
 	es = times(es, m.Locks, func(e *Experiment, v string) { e.Lock = v })
+	if len(m.Rates)+len(m.Loads) > 0 {
+		es = append(times(es, m.Rates, func(e *Experiment, v float64) { e.Rate = v }), times(es, m.Loads, func(e *Experiment, v float64) { e.Load = v })...)
+	}
+	es = times(es, m.Arrivals, func(e *Experiment, v string) { e.Arrivals = v })
 	return times(es, m.Schemes, func(e *Experiment, v string) { e.Scheme = v })
 }
 
@@ -124,22 +141,25 @@ func WorkerCounts(cpus int) (ns []int) {
 	return append(ns, cpus)
 }
 
-// thin leaves out every second worker count between the fewest and the most; ok is false if none lies between.
-func thin(es []Experiment) (fewer []Experiment, ok bool) {
-	var counts []int
-	for _, e := range es {
-		counts = append(counts, e.Workload.Workers)
+// thin leaves out every second value of key between the fewest and the most; ok is false if none lies between.
+func thin(es []Experiment, key func(*Experiment) float64) (fewer []Experiment, ok bool) {
+	var values []float64
+	for i := range es {
+		values = append(values, key(&es[i]))
 	}
-	slices.Sort(counts)
-	counts = slices.Compact(counts)
-	var out []int
-	for i := 1; i < len(counts)-1; i += 2 {
-		out = append(out, counts[i])
+	slices.Sort(values)
+	values = slices.Compact(values)
+	var out []float64
+	for i := 1; i < len(values)-1; i += 2 {
+		out = append(out, values[i])
 	}
-	for _, e := range es {
-		if !slices.Contains(out, e.Workload.Workers) {
-			fewer = append(fewer, e)
+	for i := range es {
+		if !slices.Contains(out, key(&es[i])) {
+			fewer = append(fewer, es[i])
 		}
 	}
 	return fewer, len(out) > 0
 }
+
+func (e *Experiment) workers() float64 { return float64(e.Workload.Workers) }
+func (e *Experiment) load() float64    { return e.Load }

@@ -28,7 +28,7 @@ func TestDefaultMatrix(t *testing.T) {
 		for _, workers := range []int{1, 2, 4, 6} {
 			for _, work := range []int{500, 0} {
 				for _, s := range pcbinfo.Schemes {
-					if mix.Main && (s.Workers == 0 || workers <= s.Workers) {
+					if mix.Main && (s.Workers == 0 || workers <= s.Workers) && !s.Owned {
 						want = append(want, fmt.Sprint(mix.Name, workers, work, s.Name))
 					}
 				}
@@ -73,6 +73,16 @@ func TestFittingSchemes(t *testing.T) {
 		}
 		if err := Validate(es); err != nil {
 			t.Errorf("force=%v: %v", force, err)
+		}
+	}
+	for dispatch, want := range map[string]bool{"": false, "hybrid": false, "connp-t:threads=2": true, "squeue": true} {
+		m := Matrix{CPUs: 4, Workers: []int{1, 4}, Mixes: []string{"churn", "walk"}, Dispatches: []string{dispatch}, Roles: []string{"all", "split"}}
+		es := m.Experiments()
+		if got := slices.Contains(schemesOf(es), "owned"); got != want {
+			t.Errorf("dispatch %q: scheme owned is in the matrix: %v", dispatch, got)
+		}
+		if err := Validate(es); err != nil {
+			t.Errorf("dispatch %q: %v", dispatch, err)
 		}
 	}
 	walked := Matrix{CPUs: 2, Workers: []int{1}, Mixes: []string{"walk"}, Works: []int{0}}.Experiments()
@@ -123,7 +133,7 @@ func TestQuick(t *testing.T) {
 func TestThin(t *testing.T) {
 	es := Matrix{CPUs: 64}.Experiments()
 	for _, want := range [][]int{{1, 4, 16, 64}, {1, 16, 64}, {1, 64}} {
-		fewer, ok := thin(es)
+		fewer, ok := thin(es, (*Experiment).workers)
 		if got := counts(fewer); !ok || !slices.Equal(got, want) {
 			t.Fatalf("%v thinned to %v, %v; want %v", counts(es), got, ok, want)
 		}
@@ -134,7 +144,7 @@ func TestThin(t *testing.T) {
 		}
 		es = fewer
 	}
-	if left, ok := thin(es); ok || !reflect.DeepEqual(left, es) {
+	if left, ok := thin(es, (*Experiment).workers); ok || !reflect.DeepEqual(left, es) {
 		t.Errorf("with two counts left thin goes on: %v %v", counts(left), ok)
 	}
 }

@@ -7,15 +7,20 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
+
+	"pcbbench/harness/handoff"
 )
 
-// A Job is what one process measures: rounds of all experiments, each round in a random order of its own.
+// A Job is what one process measures: rounds of all experiments and hand-offs, each round in a random order of its own. Before them come the closed-loop
+// maxima that loads are a share of.
 type Job struct {
 	Experiments []Experiment
+	Handoffs    []handoff.Case
 	Rounds      int
 	Timing      Timing
 	Seed        uint64
@@ -35,29 +40,51 @@ func Child(in io.Reader, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var first, list []measurable
+	for _, p := range peaks(variants) {
+		first = append(first, p)
+	}
+	for _, v := range variants {
+		list = append(list, v)
+	}
+	for _, c := range job.Handoffs {
+		if err := c.Check(2); err != nil {
+			return err
+		}
+		list, most = append(list, handoffCase{c}), max(most, 2)
+	}
 	b, err := newBench(most)
 	if err != nil {
 		return err
 	}
-	return b.rounds(variants, job, out, errs)
+	rounds := slices.Repeat([][]measurable{first}, peakSamples)
+	rounds = append(rounds, slices.Repeat([][]measurable{list}, job.Rounds)...)
+	return b.rounds(rounds, job, out, errs)
 }
 
-// rounds measures what job says of variants.
-func (b *bench) rounds(variants []*variant, job Job, out, errs io.Writer) error {
+// A measurable is what a job measures.
+type measurable interface {
+	name() string
+	// measure returns a sample's line.
+	measure(b *bench, job Job) (line string, err error)
+}
+
+// rounds measures what each round has.
+func (b *bench) rounds(rounds [][]measurable, job Job, out, errs io.Writer) error {
 	rng := rand.New(rand.NewPCG(job.Seed, 1))
 	failed := 0
-	for range job.Rounds {
-		for _, i := range rng.Perm(len(variants)) {
-			err := b.result(variants[i], job, out)
+	for _, list := range rounds {
+		for _, i := range rng.Perm(len(list)) {
+			err := b.result(list[i], job, out)
 			var stuck *StuckError
 			switch {
 			case errors.As(err, &stuck):
-				return fmt.Errorf("%s: %w", variants[i].name(), err)
+				return fmt.Errorf("%s: %w", list[i].name(), err)
 			case err != nil && !isSampleError(err):
 				return err
 			case err != nil:
 				failed++
-				fmt.Fprintf(errs, "FAILED %s: no number: %v\n", variants[i].name(), indent(err))
+				fmt.Fprintf(errs, "FAILED %s: no number: %v\n", list[i].name(), indent(err))
 			}
 		}
 	}
@@ -90,33 +117,53 @@ func resolveAll(es []Experiment) (vs []*variant, mostWorkers int, err error) {
 // starvedTries is how often a sample is tried that nobody got a CPU for.
 const starvedTries = 5
 
-// result measures one sample and writes its line. All samples of a job draw the same workload.
-func (b *bench) result(v *variant, job Job, out io.Writer) error {
-	shift := ballast()
-	s, err := b.sample(v, job.Seed, job.Timing)
-	for try := 1; try < starvedTries && errors.Is(err, errStarved); try++ {
-		s, err = b.sample(v, job.Seed, job.Timing)
+// patient is sample, tried again if nobody got a CPU.
+func (b *bench) patient(v *variant, seed uint64, tm Timing) (s *Sample, err error) {
+	for range starvedTries {
+		if s, err = b.sample(v, seed, tm); !errors.Is(err, errStarved) {
+			break
+		}
 	}
+	return s, err
+}
+
+// measure takes a sample. All samples of a job draw the same workload.
+func (v *variant) measure(b *bench, job Job) (line string, err error) {
+	s, err := b.patient(v, job.Seed, job.Timing)
+	if err != nil {
+		return "", err
+	}
+	return b.line(v, s), nil
+}
+
+// result measures one sample and writes its line.
+func (b *bench) result(m measurable, job Job, out io.Writer) error {
+	shift := ballast()
+	line, err := m.measure(b, job)
 	if err != nil {
 		return sampleError{err}
 	}
-	_, err = io.WriteString(out, b.line(v, s))
+	_, err = io.WriteString(out, line)
 	shift()
 	return err
 }
 
 // line is what the results file says of a sample.
 func (b *bench) line(v *variant, s *Sample) string {
-	var line strings.Builder
+	line := resultLine(v.name(), s.Segs, s.values(b.clock))
 	if s.Disturbed != "" {
-		fmt.Fprintf(&line, "# disturbed: %s\n", s.Disturbed)
+		line = fmt.Sprintf("# disturbed: %s\n", s.Disturbed) + line
 	}
-	line.WriteString("Benchmark" + v.name() + "\t" + strconv.FormatUint(s.Segs, 10))
-	for _, val := range s.values(b.clock) {
-		line.WriteString("\t" + format(val) + " " + val.Unit)
+	return line
+}
+
+// resultLine is a line of benchmark text.
+func resultLine(name string, iters uint64, values []benchfmt.Value) string {
+	line := "Benchmark" + name + "\t" + strconv.FormatUint(iters, 10)
+	for _, v := range values {
+		line += "\t" + format(v) + " " + v.Unit
 	}
-	line.WriteString("\n")
-	return line.String()
+	return line + "\n"
 }
 
 // format prints six significant digits, and whole numbers whole.

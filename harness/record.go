@@ -21,6 +21,13 @@ var Units = []unit{
 	{"p99-ns", "lower", "", "batch latency: 99th percentile"},
 	{"p99.9-ns", "lower", "", "batch latency: 99.9th percentile"},
 	{"max-ns", "lower", "", "batch latency: the longest"},
+	{"offered-segs/s", "", "", "open loop: arrivals a second"},
+	{"lat-p50-ns", "lower", "", "open loop: from a segment's intended arrival until it has been handled: median"},
+	{"lat-p99-ns", "lower", "", "the same: 99th percentile"},
+	{"lat-p99.9-ns", "lower", "", "the same: 99.9th percentile"},
+	{"lat-max-ns", "lower", "", "the same: the longest"},
+	{"qdrops/arrival", "lower", "", "open loop: share of arrivals that a netisr queue refused"},
+	{"rxdrops/arrival", "lower", "", "open loop: share of arrivals that found the receive ring full"},
 	{"fairness", "higher", "", "Jain's index over the workers' segments, 1/workers to 1"},
 	{"allocs/seg", "lower", "exact", "heap allocations a segment"},
 	{"segs/batch", "higher", "", "segments in a batch: below batch= where connections are few"},
@@ -30,11 +37,26 @@ var Units = []unit{
 	{"waiting", "lower", "", "share of time spent keeping the order of sprayed connections"},
 	{"walks/s", "higher", "", "pcblist walks a second"},
 	{"walk-ns", "lower", "", "mean time of a walk"},
+	{"handoffs/seg", "lower", "", "times that a segment was queued for another CPU, where there are queues"},
+	{"segs/queue-batch", "higher", "", "segments that a netisr worker found in a queue, on average"},
+	{"qdrops/seg", "lower", "", "times that a full queue refused a segment"},
+	{"wakeups/seg", "lower", "", "wake-ups of sleeping netisr workers"},
+	{"wake-p50-ns", "lower", "", "from the signal to the running worker: median"},
+	{"wake-p99-ns", "lower", "", "from the signal to the running worker: 99th percentile"},
+	{"user-wakeups/seg", "lower", "", "wake-ups of sleeping users"},
+	{"user-wake-p50-ns", "lower", "", "from the signal to the running user: median"},
+	{"user-wake-p99-ns", "lower", "", "from the signal to the running user: 99th percentile"},
 	{"pingpong-ns", "", "", "one-way time of a cache line between the first two workers' CPUs"},
 	{"pingpong-class", "", "", "where these CPUs were: 1 near, 2 far, 3 moved meanwhile"},
 	{"rundelay-ns", "", "", "time our threads waited for a CPU"},
 	{"steal-ns", "", "", "time the hypervisor ran somebody else"},
 	{"foreign-ns", "", "", "CPU time of other processes"},
+	{"ctxsw/seg", "lower", "", "context switches of our threads in the measured time"},
+	{"ctxsw-voluntary/seg", "lower", "", "those of threads that went to sleep"},
+	{"ctxsw-involuntary/seg", "lower", "", "those of threads that were preempted"},
+	{"ns/packet", "lower", "", "hand-offs: wall time a packet, one way"},
+	{"rtt-p50-ns", "lower", "", "hand-offs: a batch there and back, median"},
+	{"rtt-p99-ns", "lower", "", "hand-offs: a batch there and back, 99th percentile"},
 	{"disturbed", "", "", "1: one of the three above was over its limit"},
 }
 
@@ -64,10 +86,14 @@ func (s *Sample) values(clock *machine.Clock) (vs []benchfmt.Value) {
 	quantile := func(q float64) float64 { return clock.NS(s.Latency.ValueAtQuantile(q)) }
 	put("ns/seg", s.NSPerSeg)
 	put("segs/s", 1e9/s.NSPerSeg)
-	put("p50-ns", quantile(50))
-	put("p99-ns", quantile(99))
-	put("p99.9-ns", quantile(99.9))
-	put("max-ns", clock.NS(s.Latency.Max()))
+	if s.Open != nil {
+		s.open(put, clock)
+	} else {
+		put("p50-ns", quantile(50))
+		put("p99-ns", quantile(99))
+		put("p99.9-ns", quantile(99.9))
+		put("max-ns", clock.NS(s.Latency.Max()))
+	}
 	put("fairness", s.Fairness)
 	put("allocs/seg", s.Allocs)
 	put("segs/batch", s.SegsBatch)
@@ -87,6 +113,7 @@ func (s *Sample) values(clock *machine.Clock) (vs []benchfmt.Value) {
 		put("walks/s", float64(s.Walks)/s.Wall.Seconds())
 		put("walk-ns", float64(s.WalkTime)/float64(s.Walks))
 	}
+	s.dispatch(put, clock)
 	if s.Class != "" {
 		put("pingpong-ns", (s.OneWay[0]+s.OneWay[1])/2)
 		put("pingpong-class", classCode[s.Class])
@@ -107,6 +134,7 @@ func (s *Sample) noise(put func(string, float64)) {
 	known("rundelay-ns", s.Noise.RunDelay)
 	known("steal-ns", s.Noise.Steal)
 	known("foreign-ns", s.Noise.Foreign)
+	s.switches(put)
 	disturbed := 0.0
 	if s.Disturbed != "" {
 		disturbed = 1
@@ -126,6 +154,7 @@ func (s *Sample) counts(put func(string, float64)) {
 	}
 	for _, c := range []pcbinfo.Counter{
 		{Name: "drops", Value: s.Stats.Drops()},
+		{Name: "reordered", Value: s.Stats.Outcomes[pcbinfo.DropOrder]},
 		{Name: "evicted", Value: s.Stats.Evicted},
 		{Name: "timewait-reused", Value: s.Stats.Reused},
 		{Name: "timewait-expired", Value: s.Stats.Expired},

@@ -21,7 +21,8 @@ import (
 
 // The phases of a sample.
 const (
-	warming = iota
+	warming  = iota // in a closed loop, whatever comes then
+	settling        // an open loop has begun
 	measuring
 	draining // the clock has stopped; on to the end of the lap
 )
@@ -43,8 +44,10 @@ type run struct {
 	stop    sync.Mutex
 	err     error             // under stop: why
 	opened  []pcbinfo.Counter // the scheme's counts when the table was open
-	target  atomic.Uint64     // under spray: the lap at whose end all stop
-	arrived atomic.Int32      // workers that know where they stand
+	// Of an open loop, on the clock; written before the phase that needs it begins:
+	start, from, to int64         // when arrivals begin; those from from on and before to are measured
+	target          atomic.Uint64 // under spray: the lap at whose end all stop
+	arrived         atomic.Int32  // workers that know where they stand
 }
 
 // A worker is one worker's measurements; nobody else looks before it is done.
@@ -94,9 +97,12 @@ func (r *run) measure(s *Sample) error {
 	if err := r.awaitWarm(); err != nil {
 		return r.why(err)
 	}
+	r.settle()
 	snap := r.b.noise.Snapshot()
 	mem := mallocs()
 	start := time.Now()
+	r.from = r.b.clock.Now()
+	r.to = r.from + r.ticks(r.tm.Measure)
 	r.phase.Store(measuring)
 	time.Sleep(r.tm.Measure)
 	r.phase.Store(draining)
@@ -110,7 +116,8 @@ func (r *run) measure(s *Sample) error {
 	if s.OneWay[0] > 0 && s.OneWay[1] > 0 {
 		s.Class = machine.Classify(s.OneWay[0], s.OneWay[1])
 	}
-	if bad, why := s.Noise.Disturbed(s.Wall, len(r.ds)); bad {
+	n, places := r.crowd()
+	if bad, why := s.Noise.Disturbed(s.Wall, n, places); bad {
 		s.Disturbed = why
 	}
 	return r.sum(s, mem)
@@ -224,6 +231,15 @@ func (r *run) threads() (list []thread) {
 	return list
 }
 
+// crowd is how many threads want to run, and on how many CPUs they may, if there are so many.
+func (r *run) crowd() (threads, places int) {
+	threads = len(r.threads()) + r.v.walkers()
+	if r.v.Pin == PinCPU {
+		return threads, len(r.ds) + r.v.walkers()
+	}
+	return threads, threads
+}
+
 // pinned runs th on its CPU.
 func (r *run) pinned(th thread) error {
 	if r.v.Pin == PinCPU {
@@ -249,17 +265,20 @@ func (r *run) loop(i int, d *workloads.Driver, w *worker) {
 			w.beat.Store(rounds)
 		}
 		if now := r.phase.Load(); now != phase {
-			if phase = now; phase == draining {
-				return
-			}
+			phase = now
+			r.arrivals(d, phase)
 			last = clock.Now()
 		}
+		if phase == draining && d.Backlog() == 0 {
+			return
+		}
+		d.Arrive(last)
 		did := r.turn(i, d, w, last, phase, true)
 		at := clock.Now()
 		if !did {
-			d.Await()
+			r.rest(d)
 			at = clock.Now()
-			if phase == measuring && d.Before(math.MaxUint64) && r.phase.Load() == measuring { // who was off its CPU may come back long after the clock stopped
+			if phase == measuring && !d.Arriving() && d.Before(math.MaxUint64) && r.phase.Load() == measuring { // who was off its CPU may come back long after the clock stopped
 				w.waiting += at - last
 			}
 		}
@@ -270,11 +289,50 @@ func (r *run) loop(i int, d *workloads.Driver, w *worker) {
 	}
 }
 
+// settle begins the open loop, if there is one: what the closed loop had on its way is done with, and queues fill as far as they will, before
+// anything is measured.
+func (r *run) settle() {
+	if !r.v.open() {
+		return
+	}
+	r.start = r.b.clock.Now()
+	r.phase.Store(settling)
+	time.Sleep(r.tm.Warm)
+}
+
+func (r *run) ticks(d time.Duration) int64 { return int64(float64(d) / r.b.clock.NS(1)) }
+
+// arrivals tells d what phase an open loop is in. A worker that was off its CPU may have missed some.
+func (r *run) arrivals(d *workloads.Driver, phase int32) {
+	if !r.v.open() {
+		return
+	}
+	d.Open(r.start)
+	if phase >= measuring {
+		d.Window(r.from, r.to)
+	}
+	if phase == draining {
+		d.Shut()
+	}
+}
+
+// rest is what a worker does that has nothing to do. One that waits for an arrival polls, since nobody rings when that comes, and lets the other threads
+// of its CPU run: a pinned goroutine that yields to Go's scheduler would pay two wake-ups.
+func (r *run) rest(d *workloads.Driver) {
+	switch {
+	case !d.Arriving():
+		d.Await()
+	case r.v.Pin == PinCPU:
+		machine.Yield()
+	default:
+		runtime.Gosched()
+	}
+}
+
 // turn sends a batch, polls and serves, as far as that is the worker's to do, and reports whether there was anything.
 func (r *run) turn(i int, d *workloads.Driver, w *worker, now int64, phase int32, send bool) (did bool) {
 	if send && d.Ready() {
-		d.Send(now)
-		did = true
+		did = d.Send(now) > 0 // where a queue is full others have to run
 	}
 	if r.t.Poll(i) > 0 {
 		did = true
@@ -285,10 +343,10 @@ func (r *run) turn(i int, d *workloads.Driver, w *worker, now int64, phase int32
 	return did
 }
 
-// serve has the users answer one batch, and measures how long ago it was sent.
+// serve has the users answer one batch, and measures how long ago it was sent. One of nothing but requests is none of the table's latencies.
 func (r *run) serve(d *workloads.Driver, w *worker, phase int32) bool {
 	n, began, ok := d.Serve()
-	if ok && phase == measuring {
+	if ok && n > 0 && phase == measuring {
 		w.segs += uint64(n)
 		w.batches++
 		w.hist.RecordValue(r.b.clock.Now() - began)
@@ -332,6 +390,9 @@ func (r *run) drain(i int, d *workloads.Driver, w *worker) {
 		r.t.End()
 	}
 	r.until(i, d, w, 0, r.t.Over)
+	if !r.failed.Load() {
+		r.t.Poll(i) // requests that their users did not wait for
+	}
 }
 
 // until takes turns until done, sending batches of the laps before target.

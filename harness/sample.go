@@ -61,8 +61,12 @@ type Sample struct {
 	Noise      machine.Delta
 	Disturbed  string // why, or ""
 	Stats      pcbinfo.Stats
-	Isr        netisr.Stats
+	Sent       uint64       // segments of the whole sample, warm-up and drain included: what Isr and UserWakes count by
+	Isr        netisr.Stats // of the whole sample, as are Stats and Counters
+	UserWakes  netisr.Wakes // of users who have threads of their own
 	Counters   []pcbinfo.Counter
+	Open       *workloads.OpenStats // of an open loop's arrivals within Window; nil: a closed loop
+	Window     time.Duration
 }
 
 // sample measures v once. The error names what was lost, and then there is no Sample.
@@ -88,7 +92,7 @@ func (b *bench) open(v *variant, seed uint64, tm Timing) (*run, *Sample, error) 
 		return nil, nil, err
 	}
 	none := heap()
-	in, err := v.spec.New(pcbinfo.Config{CPUs: v.way.Handles(w.Workers), Conns: max(w.Conns, w.Flows()), Lock: v.lock,
+	in, err := v.spec.New(pcbinfo.Config{CPUs: v.way.Handles(w.Workers), Owners: v.way.Model.Streams(w.Workers), Conns: max(w.Conns, w.Flows()), Lock: v.lock,
 		Work: uint32(float64(v.Work) * b.perNS), Seed: seed})
 	if err != nil {
 		return nil, nil, err
@@ -105,6 +109,14 @@ func (b *bench) open(v *variant, seed uint64, tm Timing) (*run, *Sample, error) 
 	way := v.way
 	way.Now = b.clock.Now
 	t := w.Start(in, way)
+	if v.open() {
+		rate, err := v.offered()
+		if err != nil {
+			return nil, nil, err
+		}
+		unit := b.clock.NS(1)
+		t.Prepare(v.arrivals, rate*unit/1e9, unit, seed)
+	}
 	return &run{b: b, v: v, w: w, in: in, t: t, ds: t.Drivers, tm: tm, opened: in.Counters()}, s, nil
 }
 
@@ -117,7 +129,17 @@ func (r *run) check(s *Sample) error {
 	if err := check(r.in, r.ds); err != nil {
 		return err
 	}
-	s.Isr = r.t.Isr.Stats()
+	if r.v.open() {
+		o, err := r.t.OpenStats()
+		if err != nil {
+			return err
+		}
+		s.Open, s.Window = &o, r.tm.Measure
+	}
+	s.Isr, s.UserWakes = r.t.Isr.Stats(), r.t.UserWakes()
+	for _, d := range r.ds {
+		s.Sent += d.Sent()
+	}
 	s.Stats, s.Counters = r.in.Stats().Since(r.w.Opened()), since(r.in.Counters(), r.opened)
 	return r.in.Close()
 }

@@ -9,6 +9,7 @@ import (
 
 	"pcbbench/locks/oracle"
 	"pcbbench/workloads"
+	"pcbbench/workloads/netisr"
 )
 
 // SelfCheck is a round in which the harness measures a table that keeps an account of its own, and its figures are compared with it; or one that
@@ -59,10 +60,10 @@ func wrong(format string, args ...any) error { return oracle.Violated(oracle.Mea
 const tries = 12
 
 // kinds is how many kinds of experiment there are.
-const kinds = 8
+const kinds = 16
 
-// drawExperiment draws a small experiment of one kind that any machine can do: pinned or not, sprayed or not, with two walkers or fewer. An account
-// lets in one worker at a time: the scheme without locks is right for all.
+// drawExperiment draws a small experiment of one kind that any machine can do: pinned or not, sprayed or not, with two walkers or fewer, each worker doing
+// everything or with queues and threads in between. An account lets in one thread at a time: the scheme without locks is right for all.
 func drawExperiment(rng *rand.Rand, kind int) Experiment {
 	e := Experiment{Scheme: "unsync", Pin: PinNone, Force: true,
 		Workload: workloads.Params{Mix: "churn", Conns: 20 + rng.IntN(60), Workers: 2 + rng.IntN(2), Batch: 32 + rng.IntN(64)}}
@@ -81,7 +82,20 @@ func drawExperiment(rng *rand.Rand, kind int) Experiment {
 	if kind&3 == 0 && rng.IntN(2) == 0 {
 		e.Workload.Workers = 1
 	}
+	if kind&8 != 0 {
+		e.Dispatch = drawDispatch(rng)
+		e.Roles = workloads.RoleSets[rng.IntN(len(workloads.RoleSets))].Name
+	}
 	return e
+}
+
+// drawDispatch draws a model as it is, or one with queues that are soon full.
+func drawDispatch(rng *rand.Rand) string {
+	specs := []string{"netisr2:policy=source", "netisr2:qlimit=40", "hybrid:qlimit=40", "deferred:qlimit=40"}
+	for _, m := range netisr.Models {
+		specs = append(specs, m.Name)
+	}
+	return specs[rng.IntN(len(specs))]
 }
 
 // checkClock: stamps of one thread do not go back, and a difference of them is, in nanoseconds, what the system's clock says.

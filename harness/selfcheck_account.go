@@ -13,8 +13,8 @@ import (
 	"pcbbench/pcbinfo"
 )
 
-// An account is a table that keeps its own account of a sample: what each worker brought it, in which phase, and when. It may be slow, large,
-// and at fault, all of it by known amounts. It lets in one worker or walker at a time: any scheme does.
+// An account is a table that keeps its own account of a sample: what each of its handles was used for, in which phase, and when. It may be slow, large,
+// and at fault, all of it by known amounts. It lets in one thread at a time: any scheme does.
 type account struct {
 	pcbinfo.Info
 	cfg     pcbinfo.Config // what the table was asked to be
@@ -28,6 +28,7 @@ type account struct {
 	fault   fault
 	opened  atomic.Bool // Open ends by asking for Stats
 	done    atomic.Bool // the fault
+	begun   atomic.Bool // the first call
 	held    atomic.Bool // worker 0, once
 	walkers int32
 	inside  atomic.Int32 // walkers
@@ -38,14 +39,15 @@ type account struct {
 	ended   []int32 // the phase after each walk
 }
 
-// A ledger is one worker's.
+// A ledger is one handle's: a worker's, who may do everything, a netisr worker's or a user's.
 type ledger struct {
 	_ [128]byte
 	pcbinfo.CPU
 	a     *account
 	id    int
 	calls []call
-	pins  []int         // the CPUs that the worker's thread may use; nil: unknown
+	parts []part        // of calls, one after the other
+	pins  []int         // the CPUs that the handle's thread may use; nil: unknown
 	came  atomic.Uint64 // calls that have begun; worker 0 reads it
 	sure  time.Duration // that it waited for worker 0, at least; worker 0 writes it
 	opens int           // segments while the table was opened
@@ -69,6 +71,14 @@ type call struct {
 	span
 	segs  int
 	phase int32 // read after in
+	parts int   // how many
+}
+
+// A part of a call is neighbouring segments of one source and batch.
+type part struct {
+	source uint16
+	slot   uint8
+	segs   int
 }
 
 // A fault is done once, when a worker is in that phase and has made so many calls in it.
@@ -136,7 +146,7 @@ func (l *ledger) Input(segs []*pcbinfo.Segment) {
 		return
 	}
 	l.came.Add(1)
-	n := len(segs)
+	n, parts := len(segs), l.note(segs)
 	if f := a.fault; f.what != noFault && f.phase == phase && n > 0 && l.before(phase) >= f.after && a.done.CompareAndSwap(false, true) {
 		segs = a.err(segs, l)
 	}
@@ -150,16 +160,33 @@ func (l *ledger) Input(segs []*pcbinfo.Segment) {
 	}
 	for a.now() < until {
 	}
+	l.place()
 	switch {
-	case len(l.calls) == 0:
-		l.pins = threadCPUs()
-		if l.id == 0 {
-			a.until(0, patience, func() bool { return a.walkers == 0 || a.all.Load() })
-		}
+	case a.begun.CompareAndSwap(false, true):
+		a.until(l.id, patience, func() bool { return a.walkers == 0 || a.all.Load() })
 	case l.id == 0 && l.before(measuring) == 3 && a.held.CompareAndSwap(false, true):
 		a.hold()
 	}
-	l.calls = append(l.calls, call{span{in, a.now()}, n, phase})
+	l.calls = append(l.calls, call{span{in, a.now()}, n, phase, parts})
+}
+
+// note cuts segs into parts, before their headers are others', and returns how many there are.
+func (l *ledger) note(segs []*pcbinfo.Segment) (n int) {
+	for i, seg := range segs {
+		if i == 0 || seg.Source != segs[i-1].Source || seg.Slot != segs[i-1].Slot {
+			l.parts = append(l.parts, part{source: seg.Source, slot: seg.Slot})
+			n++
+		}
+		l.parts[len(l.parts)-1].segs++
+	}
+	return n
+}
+
+// place notes where the handle's thread may run.
+func (l *ledger) place() {
+	if l.pins == nil && l.a.opened.Load() {
+		l.pins = threadCPUs()
+	}
 }
 
 // before is how many calls the worker has made in that phase, without interruption to now.
@@ -177,33 +204,35 @@ func (l *ledger) take(segs []*pcbinfo.Segment) {
 	l.CPU.Input(segs)
 }
 
-func (l *ledger) Send(inc *pcbinfo.ConnInfo, n int) error {
+// enter lets a user in; it returns the lock to let go of.
+func (l *ledger) enter() *sync.Mutex {
+	l.place()
 	l.a.table.Lock()
-	defer l.a.table.Unlock()
+	return &l.a.table
+}
+
+func (l *ledger) Send(inc *pcbinfo.ConnInfo, n int) error {
+	defer l.enter().Unlock()
 	return l.CPU.Send(inc, n)
 }
 
 func (l *ledger) Connect(inc *pcbinfo.ConnInfo) (uint32, error) {
-	l.a.table.Lock()
-	defer l.a.table.Unlock()
+	defer l.enter().Unlock()
 	return l.CPU.Connect(inc)
 }
 
 func (l *ledger) Close(inc *pcbinfo.ConnInfo) error {
-	l.a.table.Lock()
-	defer l.a.table.Unlock()
+	defer l.enter().Unlock()
 	return l.CPU.Close(inc)
 }
 
 func (l *ledger) Abort(inc *pcbinfo.ConnInfo) error {
-	l.a.table.Lock()
-	defer l.a.table.Unlock()
+	defer l.enter().Unlock()
 	return l.CPU.Abort(inc)
 }
 
 func (l *ledger) SlowTimo(now uint32) {
-	l.a.table.Lock()
-	defer l.a.table.Unlock()
+	defer l.enter().Unlock()
 	l.CPU.SlowTimo(now)
 }
 
@@ -215,18 +244,22 @@ const holdFor = 3 * time.Millisecond
 // was seen are over when the next one is told. So the time from the look at a first beat to the look before the last but one is less than
 // what the worker must have counted.
 func (a *account) hold() {
+	r := a.run.Load()
+	if r.loose() > 0 {
+		return // a ledger is not a worker
+	}
 	type watch struct {
 		came, beat uint64
 		beats      int
 		from, to   time.Duration // of the first beat and the look before the last one
 	}
-	r := a.run.Load()
-	seen, last := make([]watch, len(a.cpus)), a.now()
-	for i, l := range a.cpus {
+	workers := a.cpus[:len(r.ds)]
+	seen, last := make([]watch, len(workers)), a.now()
+	for i, l := range workers {
 		seen[i] = watch{came: l.came.Load(), beat: r.workers[i].beat.Load()}
 	}
 	a.until(0, holdFor, func() bool {
-		for i, l := range a.cpus[1:] {
+		for i, l := range workers[1:] {
 			w := &seen[i+1]
 			beat, came := r.workers[i+1].beat.Load(), l.came.Load()
 			switch {
@@ -349,7 +382,7 @@ func (au *auditor) audit(v *variant, prepare func(*account)) {
 		}
 		a := &account{Info: in, cfg: cfg, base: time.Now(), beat: au.beat, own: make([]byte, accountBytes), walkers: int32(v.walkers())}
 		for i := range cfg.CPUs {
-			a.cpus = append(a.cpus, &ledger{CPU: in.CPU(i), a: a, id: i, calls: make([]call, 0, 1<<12)})
+			a.cpus = append(a.cpus, &ledger{CPU: in.CPU(i), a: a, id: i, calls: make([]call, 0, 1<<12), parts: make([]part, 0, 1<<14)})
 		}
 		prepare(a)
 		au.last = a

@@ -11,6 +11,7 @@ import (
 	"pcbbench/harness/machine"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
+	"pcbbench/workloads/netisr"
 )
 
 // The margin of a latency: two digits of the histogram, the rate of the clock, and a stamp's own cost.
@@ -19,22 +20,25 @@ const (
 	latencyNS    = 300
 )
 
-// checkLatency: a batch takes at least as long as the table's part of it, and at most from the end of the one before to the beginning of the
-// next. What holds for each batch holds for quantiles.
+// checkLatency: a batch takes at least as long as the table's part of it. At most it takes from the end of the one before to the beginning of the
+// next; or, where more are on their way, from the one that had to be answered before it was sent to the one that was sent after its answer.
+// What holds for each batch holds for quantiles.
 func (t *testimony) checkLatency() error {
 	var least, most []float64
-	for i, l := range t.a.cpus {
-		first, end := t.measured(i)
-		for k := first; k < min(end+1, len(l.calls)); k++ {
-			if 0 < k && k < end && k > first {
-				least = append(least, float64(l.calls[k].out-l.calls[k].in))
+	loose := t.r.loose()
+	for _, batches := range t.batches {
+		first, end := measured(batches)
+		reach := max(1, loose)
+		for k := max(0, first-loose); k < min(end+1+loose, len(batches)); k++ {
+			if k > first+loose && k < end-loose {
+				least = append(least, float64(batches[k].out-batches[k].in))
 			}
 			next, before := t.end, t.begin
-			if k > 0 {
-				before = l.calls[k-1].out
+			if k >= reach {
+				before = batches[k-reach].out
 			}
-			if k+1 < len(l.calls) {
-				next = l.calls[k+1].in
+			if k+reach < len(batches) {
+				next = batches[k+reach].in
 			}
 			most = append(most, float64(next-before))
 		}
@@ -46,7 +50,7 @@ func (t *testimony) checkLatency() error {
 		units[v.Unit] = v.Value
 	}
 	n := float64(t.s.Latency.TotalCount())
-	unsure := 2 * len(t.a.cpus)
+	unsure := 2 * len(t.batches) * (1 + 2*loose)
 	for _, q := range []struct {
 		unit  string
 		share float64
@@ -69,10 +73,14 @@ func (t *testimony) checkLatency() error {
 	return nil
 }
 
-// gap is the time that worker i spent outside the table from before its first measured call to the call after its last.
+// gap is the time that worker i spent outside the table from before its first measured call to the call after its last; all of the time, if
+// it does not wait for its own calls alone.
 func (t *testimony) gap(i int) (sum time.Duration) {
-	calls := t.a.cpus[i].calls
-	first, end := t.measured(i)
+	if t.r.loose() > 0 {
+		return t.end - t.begin
+	}
+	calls := t.batches[i]
+	first, end := measured(calls)
 	for k := max(1, first); k <= end && k < len(calls); k++ {
 		sum += calls[k].in - calls[k-1].out
 	}
@@ -82,12 +90,12 @@ func (t *testimony) gap(i int) (sum time.Duration) {
 	return sum
 }
 
-// checkWaiting: only sprayed workers wait, and outside the table.
+// checkWaiting: outside the table, and only for other workers or for the answers to batches that are on their way.
 func (t *testimony) checkWaiting() error {
-	spray := t.r.v.Workload.Affinity == workloads.Spray && len(t.a.cpus) > 1
+	waits := t.r.loose() > 0 || t.r.v.Workload.Affinity == workloads.Spray && len(t.batches) > 1
 	for i := range t.r.workers {
 		got := t.b.clock.NS(t.r.workers[i].waiting)
-		if got < 0 || got > float64(t.gap(i))*(1+latencyShare)+latencyNS || got > 0 && !spray {
+		if got < 0 || got > float64(t.gap(i))*(1+latencyShare)+latencyNS || got > 0 && !waits {
 			return wrong("worker %d has waited %v ns, outside the table it was for %v", i, got, t.gap(i))
 		}
 	}
@@ -96,10 +104,11 @@ func (t *testimony) checkWaiting() error {
 
 // checkHeldBack: who waits for worker 0, which is held back, counts it.
 func (t *testimony) checkHeldBack() error {
-	if t.r.v.Workload.Affinity != workloads.Spray || len(t.a.cpus) < 2 {
+	if t.r.v.Workload.Affinity != workloads.Spray || t.r.loose() > 0 {
 		return nil
 	}
-	for i, l := range t.a.cpus {
+	for i := range t.r.workers {
+		l := t.a.cpus[i]
 		if got := t.b.clock.NS(t.r.workers[i].waiting); got < float64(l.sure)*(1-latencyShare)-latencyNS {
 			return wrong("worker %d has waited %.0f ns; it has turned without a call for %v, while worker 0 was held back", i, got, l.sure)
 		}
@@ -107,14 +116,51 @@ func (t *testimony) checkHeldBack() error {
 	return nil
 }
 
-// checkPlaces: pinned workers are each on the CPU of their own.
+// checkPlaces: pinned threads are each on the CPU of their own worker. Where workers own the table, whoever finds one idle does its work.
 func (t *testimony) checkPlaces() error {
+	if t.r.v.Pin != PinCPU || t.r.v.way.Model.Owns {
+		return nil
+	}
 	for i, l := range t.a.cpus {
-		if t.r.v.Pin == PinCPU && l.pins != nil && !slices.Equal(l.pins, t.b.cpus[i:i+1]) {
-			return wrong("worker %d may use the CPUs %v, its place is %d", i, l.pins, t.b.cpus[i])
+		if want := t.b.cpus[t.worker(i)]; l.pins != nil && !slices.Equal(l.pins, []int{want}) {
+			return wrong("the thread of handle %d may use the CPUs %v, its place is %d", i, l.pins, want)
 		}
 	}
 	return nil
+}
+
+// worker is whose CPU the thread of that handle is on: input contexts come first, then netisr's workers and users, if they are threads of
+// their own, and the timer, which is on the first.
+func (t *testimony) worker(handle int) int {
+	workers := len(t.r.ds)
+	if handle < workers {
+		return handle
+	}
+	handle -= workers
+	if streams := len(t.s.Isr.Streams); t.r.v.way.Roles.Netisr {
+		if handle < streams {
+			return handle % workers
+		}
+		handle -= streams
+	}
+	return handle % workers
+}
+
+// crowd is how many threads there are, and how many CPUs they are bound to.
+func (t *testimony) crowd() (threads, places int) {
+	workers, roles := len(t.r.ds), t.r.v.way.Roles
+	walkers := t.r.v.walkers()
+	threads = workers + walkers
+	if roles.Netisr {
+		threads += len(t.s.Isr.Streams)
+	}
+	if roles.Users {
+		threads += workers + 1
+	}
+	if t.r.v.Pin == PinCPU {
+		return threads, workers + walkers
+	}
+	return threads, threads
 }
 
 // checkWalks: all walks that ended in the measured time, with their time, by as many walkers as there should be.
@@ -190,8 +236,36 @@ func (t *testimony) checkCounts() error {
 			return wrong("noise runs backwards: %+v", n)
 		}
 	}
-	if bad, why := n.Disturbed(t.s.Wall, len(t.r.ds)); bad != (t.s.Disturbed != "") || why != t.s.Disturbed {
+	threads, places := t.crowd()
+	if bad, why := n.Disturbed(t.s.Wall, threads, places); bad != (t.s.Disturbed != "") || why != t.s.Disturbed {
 		return wrong("disturbed is %q, of %+v it is %q", t.s.Disturbed, n, why)
+	}
+	return nil
+}
+
+// checkDispatch: netisr has handled what the table has seen, each segment once and on one of three ways, and nobody was woken who does not sleep.
+func (t *testimony) checkDispatch() error {
+	s, roles := t.s, t.r.v.way.Roles
+	all, sum := s.Isr.Total(), uint64(0)
+	for _, batches := range t.batches {
+		for _, b := range batches {
+			sum += uint64(b.segs)
+		}
+	}
+	if s.Sent != sum || all.Handled != sum || all.Handled != all.Dispatched+all.HDispatched+all.Queued {
+		return wrong("the table has seen %d segments, %d were sent; netisr: %+v", sum, s.Sent, all)
+	}
+	for _, c := range []struct {
+		who    string
+		sleeps bool
+		w      *netisr.Wakes
+	}{{"netisr's workers", roles.Netisr, &s.Isr.Wakes}, {"users", roles.Users, &s.UserWakes}} {
+		if c.w.N > 0 && !c.sleeps || c.w.Latency == nil || uint64(c.w.Latency.TotalCount()) != c.w.N {
+			return wrong("%s, who sleep: %v, were woken %d times, of which %v are measured", c.who, c.sleeps, c.w.N, c.w.Latency)
+		}
+		if longest := t.b.clock.NS(c.w.Latency.Max()); longest > float64(t.end-t.begin)*(1+latencyShare) {
+			return wrong("%s took %v ns to wake, in a sample of %v", c.who, longest, t.end-t.begin)
+		}
 	}
 	return nil
 }
@@ -235,12 +309,30 @@ func (t *testimony) checkLine() error {
 	optional("rundelay-ns", float64(s.Noise.RunDelay.N), s.Noise.RunDelay.Known)
 	optional("steal-ns", float64(s.Noise.Steal.N), s.Noise.Steal.Known)
 	optional("foreign-ns", float64(s.Noise.Foreign.N), s.Noise.Foreign.Known)
+	vol, invol := s.Noise.VoluntarySwitches, s.Noise.InvoluntarySwitches
+	switches := vol.Known && invol.Known
+	optional("ctxsw/seg", float64(vol.N+invol.N)/float64(s.Segs), switches)
+	optional("ctxsw-voluntary/seg", float64(vol.N)/float64(s.Segs), switches)
+	optional("ctxsw-involuntary/seg", float64(invol.N)/float64(s.Segs), switches)
+	sent, all := float64(s.Sent), s.Isr.Total()
+	optional("handoffs/seg", float64(s.Isr.Handoffs)/sent, all.Queued+all.HDispatched > 0)
+	optional("segs/queue-batch", float64(all.Queued)/float64(all.Batches), all.Batches > 0)
+	optional("qdrops/seg", float64(all.QDrops)/sent, all.Queued > 0)
+	wakes := func(prefix string, w *netisr.Wakes) {
+		optional(prefix+"wakeups/seg", float64(w.N)/sent, w.N > 0)
+		optional(prefix+"wake-p50-ns", ns(w.Latency.ValueAtQuantile(50)), w.N > 0)
+		optional(prefix+"wake-p99-ns", ns(w.Latency.ValueAtQuantile(99)), w.N > 0)
+	}
+	wakes("", &s.Isr.Wakes)
+	wakes("user-", &s.UserWakes)
 	total := float64(s.Stats.Segments())
 	var drops uint64
 	for o := pcbinfo.DropNoPCB; o < pcbinfo.NumOutcomes; o++ {
 		drops += s.Stats.Outcomes[o]
 	}
 	optional("drops/seg", float64(drops)/total, drops > 0)
+	reordered := s.Stats.Outcomes[pcbinfo.DropOrder]
+	optional("reordered/seg", float64(reordered)/total, reordered > 0)
 	optional("evicted/seg", float64(s.Stats.Evicted)/total, s.Stats.Evicted > 0)
 	optional("timewait-reused/seg", float64(s.Stats.Reused)/total, s.Stats.Reused > 0)
 	optional("timewait-expired/seg", float64(s.Stats.Expired)/total, s.Stats.Expired > 0)
@@ -291,13 +383,14 @@ func (t *testimony) checkHeap() error {
 // phase beside them are a few instructions apart, which a stall may part.
 func (t *testimony) checkTime() error {
 	from, to := t.begin, t.end
-	for i, l := range t.a.cpus {
-		first, end := t.measured(i)
-		if first > 0 {
-			from = max(from, l.calls[first-1].in)
-		}
-		if end < len(l.calls) {
-			to = min(to, l.calls[end].in)
+	for _, l := range t.a.cpus {
+		for _, c := range l.calls {
+			switch c.phase {
+			case warming:
+				from = max(from, c.in)
+			case draining:
+				to = min(to, c.in)
+			}
 		}
 	}
 	if t.s.Wall > to-from+time.Millisecond {

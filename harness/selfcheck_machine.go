@@ -32,10 +32,10 @@ func (b *bench) checkNoise(rng *rand.Rand) error {
 	return b.checkTopology(rng)
 }
 
-// checkDisturbed draws a Delta around the documented limits: 15 % run-queue delay on top of what too many workers must wait, 2 % steal, both of
-// the workers' time, and 6 % foreign time of the CPUs' on top of 20 ms a CPU.
+// checkDisturbed draws a Delta around the documented limits: 15 % run-queue delay of the threads' time on top of what too many threads must wait,
+// 2 % steal of their places' time, and 6 % foreign time of the CPUs' on top of 20 ms a CPU.
 func checkDisturbed(rng *rand.Rand) error {
-	cpus, workers := 1+rng.IntN(8), 1+rng.IntN(16)
+	cpus, threads, places := 1+rng.IntN(8), 1+rng.IntN(40), 1+rng.IntN(16)
 	wall := time.Duration(1+rng.IntN(200)) * time.Millisecond
 	near := func(limit float64) (machine.Count, bool) {
 		over := rng.IntN(4) == 0
@@ -46,15 +46,15 @@ func checkDisturbed(rng *rand.Rand) error {
 		c := machine.Count{N: int64(limit * share), Known: rng.IntN(4) > 0}
 		return c, over && c.Known
 	}
-	wanted, granted := float64(wall)*float64(workers), float64(wall)*float64(cpus)
+	running := float64(min(cpus, threads, places))
 	d := machine.Delta{CPUs: cpus}
 	var over [3]bool
-	d.RunDelay, over[0] = near((0.15 + max(0, 1-float64(cpus)/float64(workers))) * wanted)
-	d.Steal, over[1] = near(0.02 * wanted)
-	d.Foreign, over[2] = near(0.06*granted + float64(cpus)*20e6)
-	bad, why := d.Disturbed(wall, workers)
+	d.RunDelay, over[0] = near(float64(wall) * (float64(threads)*1.15 - running))
+	d.Steal, over[1] = near(0.02 * float64(wall) * running)
+	d.Foreign, over[2] = near(0.06*float64(wall)*float64(cpus) + float64(cpus)*20e6)
+	bad, why := d.Disturbed(wall, threads, places)
 	if want := over[0] || over[1] || over[2]; bad != want || bad != (why != "") {
-		return wrong("%d workers over %v: %+v is disturbed: %v (%s), want %v", workers, wall, d, bad, why, want)
+		return wrong("%d threads on %d places over %v: %+v is disturbed: %v (%s), want %v", threads, places, wall, d, bad, why, want)
 	}
 	return nil
 }

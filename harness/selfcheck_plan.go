@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,23 +41,29 @@ func checkMatrix(rng *rand.Rand) error {
 	}
 	m := Matrix{CPUs: 1 + rng.IntN(4), Mixes: []string{"rpc", "churn", "walk"}, Works: []int{rng.IntN(100), 500}, Conns: []int{10 + rng.IntN(500), 2000},
 		Batches: []int{1 + rng.IntN(100)}, Affinities: []workloads.Affinity{workloads.RSS, workloads.Spray}, Pins: []string{PinNone, PinCPU},
+		Dispatches: []string{"direct", [...]string{"netisr2", "squeue"}[rng.IntN(2)] + ":qlimit=" + strconv.Itoa(1+rng.IntN(999))}, Roles: []string{"all", "split"},
 		Params: workloads.Params{Peers: 1 + rng.IntN(100), Walkers: max(0, rng.IntN(5)-2)}}
 	want := map[Experiment]bool{}
 	for _, s := range pcbinfo.Schemes {
 		for _, n := range WorkerCounts(m.CPUs) {
 			for _, mix := range m.Mixes {
-				users := n + m.Params.Walkers
+				walkers := m.Params.Walkers
 				if mix == "walk" {
-					users = max(users, n+1) // a walker of its own
+					walkers = max(walkers, 1)
 				}
-				if s.Workers != 0 && users > s.Workers {
-					continue
-				}
-				for bits := range 1 << 4 {
+				for bits := range 1 << 6 {
 					pick := func(bit int) int { return bits >> bit & 1 }
+					users, owned := n, strings.HasPrefix(m.Dispatches[pick(4)], "squeue")
+					if pick(5) == 1 && !owned {
+						users = 3*n + 1 // input, netisr, users, and the timer
+					}
+					if s.Owned && !owned || !s.Owned && s.Workers != 0 && users+walkers > s.Workers {
+						continue
+					}
 					p := m.Params
 					p.Mix, p.Workers, p.Conns, p.Batch, p.Affinity = mix, n, m.Conns[pick(0)], m.Batches[0], m.Affinities[pick(1)]
-					want[Experiment{Scheme: s.Name, Lock: "default", Workload: p, Work: m.Works[pick(2)], Pin: m.Pins[pick(3)]}] = true
+					want[Experiment{Scheme: s.Name, Lock: "default", Workload: p, Work: m.Works[pick(2)], Pin: m.Pins[pick(3)],
+						Dispatch: m.Dispatches[pick(4)], Roles: m.Roles[pick(5)]}] = true
 				}
 			}
 		}
@@ -78,15 +85,16 @@ func checkMatrix(rng *rand.Rand) error {
 
 // checkName: a benchmark's name says what was chosen.
 func checkName(rng *rand.Rand) error {
-	e := Experiment{Scheme: "connp:groups=16", Lock: "mcs", Pin: PinNone, Work: rng.IntN(1000), Workload: workloads.Params{Mix: "rpc",
+	roles := workloads.RoleSets[1+rng.IntN(len(workloads.RoleSets)-1)].Name
+	e := Experiment{Scheme: "connp:groups=16", Lock: "mcs", Dispatch: "hybrid:policy=source:qlimit=7", Roles: roles, Pin: PinNone, Work: rng.IntN(1000), Workload: workloads.Params{Mix: "rpc",
 		Conns: 10 + rng.IntN(1000), Batch: 1 + rng.IntN(64), Workers: 1 + rng.IntN(8), Affinity: workloads.Spray, Payload: 200 + rng.IntN(100)}}
 	v, err := e.resolve()
 	if err != nil {
 		return wrong("%+v is refused: %v", e, err)
 	}
 	w := e.Workload
-	want := fmt.Sprintf("Input/scheme=connp:groups=16/lock=mcs/dispatch=direct/mix=rpc/conns=%d/batch=%d/workers=%d/affinity=spray/pin=none/work=%d/payload=%d",
-		w.Conns, w.Batch, w.Workers, e.Work, w.Payload)
+	want := fmt.Sprintf("Input/scheme=connp:groups=16/lock=mcs/dispatch=hybrid:policy=source:qlimit=7/mix=rpc/conns=%d/batch=%d/workers=%d/affinity=spray/pin=none/work=%d/roles=%s/payload=%d",
+		w.Conns, w.Batch, w.Workers, e.Work, roles, w.Payload)
 	if got := v.name(); got != want {
 		return wrong("%+v is called %s, want %s", e, got, want)
 	}
@@ -95,6 +103,10 @@ func checkName(rng *rand.Rand) error {
 		func(e *Experiment) { e.Lock = "nothere" },
 		func(e *Experiment) { e.Scheme = "null" }, // with a lock
 		func(e *Experiment) { e.Dispatch = "nothere" },
+		func(e *Experiment) { e.Dispatch = "hybrid:nothere=1" },
+		func(e *Experiment) { e.Dispatch = "hybrid:policy=nothere" },
+		func(e *Experiment) { e.Dispatch = "hybrid:qlimit=0" },
+		func(e *Experiment) { e.Roles = "nothere" },
 		func(e *Experiment) { e.Pin = "nothere" },
 		func(e *Experiment) { e.Work = -1 },
 		func(e *Experiment) { e.Work = 1_000_001 },
@@ -118,7 +130,7 @@ func checkName(rng *rand.Rand) error {
 
 // checkThin: every second worker count goes, never the fewest and the most.
 func checkThin(es []Experiment, workers []int) error {
-	fewer, ok := thin(es)
+	fewer, ok := thin(es, (*Experiment).workers)
 	if ok != (len(workers) > 2) {
 		return wrong("of worker counts %v some can go: %v", workers, ok)
 	}

@@ -27,6 +27,9 @@ func checkSubjects(rng *rand.Rand) error {
 		s := pcbinfo.Schemes[rng.IntN(len(pcbinfo.Schemes))]
 		m := netisr.Models[rng.IntN(len(netisr.Models))]
 		e := Experiment{Scheme: s.Name, Dispatch: m.Name, Force: true, Workload: workloads.Params{Mix: "rpc", Workers: 1 + rng.IntN(4)}}
+		if slices.Contains(m.Options, "qlimit") && rng.IntN(2) == 0 {
+			e.Dispatch += ":qlimit=9"
+		}
 		want := []string{"scheme " + s.Name, "dispatch " + m.Name, "workload", "harness"}
 		if s.Lock != "" && rng.IntN(2) == 0 {
 			e.Lock = [...]string{"mcs", "mcs:spin-park"}[rng.IntN(2)]
@@ -172,6 +175,7 @@ func (b *bench) checkValues(rng *rand.Rand) error {
 // checkConfig: the table is made for the experiment.
 func (b *bench) checkConfig(rng *rand.Rand, au *auditor) error {
 	e := Experiment{Scheme: "global", Lock: [...]string{"", "mcs", "ticket"}[rng.IntN(3)], Work: rng.IntN(2) * rng.IntN(2000), Pin: PinNone,
+		Dispatch: netisr.Models[rng.IntN(len(netisr.Models))].Name, Roles: workloads.RoleSets[rng.IntN(len(workloads.RoleSets))].Name,
 		Workload: workloads.Params{Mix: "rpc", Conns: 10 + rng.IntN(300), Workers: 1 + rng.IntN(4)}}
 	v, err := e.resolve()
 	if err != nil {
@@ -183,7 +187,13 @@ func (b *bench) checkConfig(rng *rand.Rand, au *auditor) error {
 	if err != nil {
 		return wrong("%s: a good table does not open: %w", v.name(), err)
 	}
-	cfg, lock := au.last.cfg, v.spec.Lock
+	cfg, lock, handles := au.last.cfg, v.spec.Lock, e.Workload.Workers // a handle for each thread that may use the table
+	if v.way.Roles.Netisr {
+		handles += v.way.Model.Streams(e.Workload.Workers)
+	}
+	if v.way.Roles.Users {
+		handles += e.Workload.Workers + 1
+	}
 	if e.Lock != "" {
 		lock = e.Lock
 	}
@@ -191,7 +201,7 @@ func (b *bench) checkConfig(rng *rand.Rand, au *auditor) error {
 	if err != nil {
 		return wrong("lock %s: %w", lock, err)
 	}
-	if cfg.CPUs != e.Workload.Workers || cfg.Conns < e.Workload.Conns || cfg.Conns > 2*e.Workload.Conns || cfg.Seed != seed ||
+	if cfg.CPUs != handles || cfg.Conns < e.Workload.Conns || cfg.Conns > 2*e.Workload.Conns || cfg.Seed != seed ||
 		cfg.Lock.String() != want.String() || math.Abs(float64(cfg.Work)-float64(e.Work)*b.perNS) > 1 {
 		return wrong("%s, seed %d: the table is made for %+v; want lock %v, a nanosecond is %v units of work", v.name(), seed, cfg, want, b.perNS)
 	}

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -15,6 +16,7 @@ type testimony struct {
 	r       *run
 	s       *Sample
 	a       *account
+	batches [][]call      // by source, in the order in which they were sent
 	begin   time.Duration // measure was called
 	end     time.Duration // and returned
 	mallocs uint64        // of the process between the two
@@ -58,7 +60,7 @@ func (b *bench) checkSample(rng *rand.Rand, kind int, au *auditor) error {
 
 // certain is what no disturbance explains.
 func (t *testimony) certain() error {
-	for _, check := range []func() error{t.checkWindow, t.checkWorkers, t.checkSums, t.checkLatency, t.checkWaiting, t.checkHeldBack, t.checkPlaces, t.checkWalks, t.checkCounts, t.checkLine} {
+	for _, check := range []func() error{t.checkWindow, t.checkWorkers, t.checkSums, t.checkLatency, t.checkWaiting, t.checkHeldBack, t.checkPlaces, t.checkWalks, t.checkCounts, t.checkDispatch, t.checkLine} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -78,25 +80,77 @@ func (b *bench) testify(v *variant, seed uint64, tm Timing, au *auditor) (*testi
 	t.begin = t.a.now()
 	err = r.measure(s)
 	t.end, t.mallocs = t.a.now(), mallocs()-t.mallocs
+	t.batches = t.a.batches(len(r.ds), !r.v.way.Model.Inline)
 	if err == nil {
 		err = r.check(s)
 	}
 	return t, err
 }
 
-// measured are the calls of worker i that began in the measured time, and the next one, which may be counted with them, as the first may not:
-// the phase may have changed between the worker's look at it and the table's.
-func (t *testimony) measured(i int) (first, end int) {
-	calls := t.a.cpus[i].calls
-	first = slices.IndexFunc(calls, func(c call) bool { return c.phase != warming })
+// loose is how many batches of a driver may be on their way, so that a batch is served a while after it was handled; none if it is served
+// before the next one is sent. A closed loop has no more than four.
+func (r *run) loose() int {
+	if r.v.way.Model.Inline && !r.v.way.Roles.Users {
+		return 0
+	}
+	return 4
+}
+
+// batches are those of each source: a call is one, or those calls are that have parts of the same slot. A batch is in the phase of its first part.
+func (a *account) batches(sources int, slotted bool) [][]call {
+	type piece struct {
+		call
+		part
+	}
+	var pieces []piece
+	for _, l := range a.cpus {
+		parts := l.parts
+		for _, c := range l.calls {
+			for _, p := range parts[:c.parts] {
+				pieces = append(pieces, piece{c, p})
+			}
+			parts = parts[c.parts:]
+		}
+	}
+	slices.SortStableFunc(pieces, func(a, b piece) int { return cmp.Compare(a.in, b.in) })
+	all := make([][]call, sources)
+	for _, p := range pieces {
+		list := &all[p.source]
+		n := len(*list)
+		if slotted { // slots go round; what is on its way is far less than all of them
+			const slots = 64
+			n += (int(p.slot)-n%slots+slots+slots/2)%slots - slots/2
+		}
+		for len(*list) <= n {
+			*list = append(*list, call{span: p.span, phase: p.phase})
+		}
+		b := &(*list)[n]
+		if b.segs == 0 {
+			*b = call{span: p.span, phase: p.phase}
+		}
+		b.segs += p.part.segs
+		b.out = max(b.out, p.out)
+	}
+	for i := range all { // those of requests alone have a slot and no call
+		all[i] = slices.DeleteFunc(all[i], func(b call) bool { return b.segs == 0 })
+	}
+	return all
+}
+
+// measured are the batches that began to be handled in the measured time. Up to loose of those before may be counted with them, since they
+// were served later, or they were handled out of turn; so may as many of those after, or not as many of the last; and in either place one more, as the phase may
+// have changed between the worker's look at it and the table's.
+func measured(batches []call) (first, end int) {
+	first = slices.IndexFunc(batches, func(c call) bool { return c.phase == measuring })
 	if first < 0 {
-		return len(calls), len(calls)
+		if first = slices.IndexFunc(batches, func(c call) bool { return c.phase == draining }); first < 0 {
+			first = len(batches)
+		}
+		return first, first
 	}
-	n := slices.IndexFunc(calls[first:], func(c call) bool { return c.phase == draining })
-	if n < 0 {
-		n = len(calls) - first
+	for end = len(batches); batches[end-1].phase != measuring; end-- {
 	}
-	return first, first + n
+	return first, end
 }
 
 // checkWindow: warm-up takes at least its time and each worker a lap; the measured time is no shorter than was asked for, nor than what
@@ -108,14 +162,14 @@ func (t *testimony) checkWindow() error {
 	if outer := t.end - t.begin; t.s.Wall > outer-t.r.tm.Warm {
 		return wrong("measured %v, but all took %v with a warm-up of %v", t.s.Wall, outer, t.r.tm.Warm)
 	}
-	var from, to time.Duration
-	for i, l := range t.a.cpus {
-		first, end := t.measured(i)
-		total, warm := 0, 0
-		for k, c := range l.calls {
-			total += c.segs
+	from, to := t.end, t.begin
+	for i, batches := range t.batches {
+		first, end := measured(batches)
+		total, warm := 0, t.r.loose()*t.r.v.Workload.Batch // sent, perhaps, and not handled
+		for k, b := range batches {
+			total += b.segs
 			if k < first {
-				warm += c.segs
+				warm += b.segs
 			}
 		}
 		laps := int(t.r.ds[i].Begun())
@@ -125,17 +179,17 @@ func (t *testimony) checkWindow() error {
 		if total%laps != 0 || t.r.ds[i].Before(uint64(laps)) {
 			return wrong("worker %d ends after %d segments of %d laps", i, total, laps)
 		}
-		if first < len(l.calls) && warm < total/laps {
+		if first < len(batches) && warm < total/laps {
 			return wrong("worker %d has warmed up with %d segments of %d a lap", i, warm, total/laps)
 		}
-		if first < end && l.calls[first].in < t.begin+t.r.tm.Warm {
-			return wrong("worker %d has warmed up for %v, want %v", i, l.calls[first].in-t.begin, t.r.tm.Warm)
-		}
-		if first+1 < end { // both within the measured time for sure
-			if from == 0 || l.calls[first+1].in < from {
-				from = l.calls[first+1].in
+		for _, b := range batches[first:end] {
+			if b.phase != measuring {
+				continue
 			}
-			to = max(to, l.calls[end-1].in)
+			if b.out < t.begin+t.r.tm.Warm {
+				return wrong("worker %d has warmed up for %v, want %v", i, b.out-t.begin, t.r.tm.Warm)
+			}
+			from, to = min(from, b.out), max(to, b.in) // the phase was read between the two
 		}
 	}
 	if to-from > t.s.Wall {
@@ -146,38 +200,37 @@ func (t *testimony) checkWindow() error {
 
 // checkWorkers: each worker has counted its segments and batches of the measured time, and no others.
 func (t *testimony) checkWorkers() error {
-	for i := range t.a.cpus {
-		calls := t.a.cpus[i].calls
-		first, end := t.measured(i)
+	for i, batches := range t.batches {
 		w := &t.r.workers[i]
-		var sure uint64
-		for _, c := range calls[first:end] {
-			sure += uint64(c.segs)
-		}
-		ok := false
-		for _, skip := range []int{0, 1} {
-			for _, more := range []int{0, 1} {
-				segs, batches := sure, uint64(end-first)
-				if skip > end-first || end+more > len(calls) {
-					continue
-				}
-				if skip == 1 {
-					segs -= uint64(calls[first].segs)
-				}
-				if more == 1 {
-					segs += uint64(calls[end].segs)
-				}
-				ok = ok || w.segs == segs && w.batches == batches-uint64(skip)+uint64(more)
-			}
-		}
-		if !ok {
-			return wrong("worker %d counts %d segments in %d batches, the table has seen %d in %d in the measured time", i, w.segs, w.batches, sure, end-first)
+		if !t.counts(w, batches) {
+			first, end := measured(batches)
+			return wrong("worker %d counts %d segments in %d batches, the table has seen some %d batches in the measured time", i, w.segs, w.batches, end-first)
 		}
 		if n := w.hist.TotalCount(); uint64(n) != w.batches {
 			return wrong("worker %d has %d latencies of %d batches", i, n, w.batches)
 		}
 	}
 	return nil
+}
+
+// counts reports whether w's segments and batches are those of one stretch of batches that may have been served in the measured time.
+func (t *testimony) counts(w *worker, batches []call) bool {
+	first, end := measured(batches)
+	loose := t.r.loose()
+	for from := max(0, first-loose); from <= min(first+1+loose, len(batches)); from++ {
+		to := from + int(w.batches)
+		if to < end-loose && to < end || to > min(end+1+loose, len(batches)) {
+			continue
+		}
+		sum := uint64(0)
+		for _, b := range batches[from:to] {
+			sum += uint64(b.segs)
+		}
+		if sum == w.segs {
+			return true
+		}
+	}
+	return false
 }
 
 // checkSums recomputes what is computed from the workers' counts.
@@ -207,11 +260,11 @@ func (t *testimony) checkSums() error {
 		}
 	}
 	// Allocations are the whole process's: no fewer than the table's own, no more than all from start to end.
-	own := 0.0
-	for i, l := range t.a.cpus {
-		first, end := t.measured(i)
-		for k := first + 1; k+1 < end; k++ {
-			own += float64(l.calls[k].segs * l.allocs)
+	own, allocs, reach := 0.0, t.a.cpus[0].allocs, max(1, t.r.loose())
+	for _, batches := range t.batches {
+		first, end := measured(batches)
+		for k := first + reach; k < end-reach; k++ {
+			own += float64(batches[k].segs * allocs)
 		}
 	}
 	if got := (s.Allocs + 0.01) * segs; got < own || s.Allocs*segs > float64(t.mallocs) || math.Abs(math.Round(100*s.Allocs)-100*s.Allocs) > 1e-6 {

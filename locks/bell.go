@@ -16,7 +16,13 @@ type Bell struct {
 	_        noCopy
 	sleeping atomic.Uint32
 	sema     Sema
+	// Now, if set before use, is a clock for how late a sleeper wakes: see Rung. It is asked only when somebody sleeps.
+	Now  func() int64
+	rung atomic.Int64
 }
+
+// Rung is when the bell rang that ended the last Sleep which slept, by Now. The sleeper calls it.
+func (b *Bell) Rung() int64 { return b.rung.Load() }
 
 // Sleep returns when the bell rings, or at once if ready reports that there is something. One goroutine calls it. slept says whether it rang.
 func (b *Bell) Sleep(ready func() bool) (slept bool) {
@@ -41,6 +47,9 @@ func (b *Bell) Ring() bool {
 	probe.RMW(&b.sleeping)
 	if !b.sleeping.CompareAndSwap(1, 0) {
 		return false
+	}
+	if b.Now != nil {
+		b.rung.Store(b.Now()) // the sleeper loads it after Wait; nobody rings before it sleeps again
 	}
 	b.sema.Post()
 	return true

@@ -68,6 +68,18 @@ func (inc *ConnInfo) hash(seed uint64) uint32 {
 	return uint32(h ^ h>>32)
 }
 
+// Part is which of n parts, in which connections are dealt out by their four-tuples, inc belongs to. What has no full four-tuple, as a listener, is in
+// part 0.
+func (inc *ConnInfo) Part(n int) int {
+	if inc.Fport == 0 {
+		return 0
+	}
+	return int(uint64(inc.hash(partSeed)) * uint64(n) >> 32)
+}
+
+// partSeed keeps the parts apart from the buckets, which tables choose by the same hash.
+const partSeed = 0xbb67ae8584caa73b
+
 func fold(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo

@@ -24,6 +24,7 @@ const (
 //	(t) the lock over the TIME_WAIT queue: as (l), twLock in smr
 //	(p) the inpcb's own lock; the group's in connp
 //	(a) atomic
+//	in owned, the owner of the part stands for (h), (l), (t) and (p)
 //	(z) the zone: only while the block is free
 //
 // The first line is what a lookup touches, the lock and the TCP machine come after it.

@@ -10,6 +10,7 @@ var LockOrder = [][2]string{
 	{"walk", "group"},
 	{"group", "group"},
 	{"group", "zone.mu"},
+	{"walk", "zone.mu"},
 	{"walk", "inpcb"},
 	{"inpcb", "inpcb"},
 	{"inpcb", "hashLock"},

@@ -60,6 +60,7 @@ type Config struct {
 	Halfs   int        // half-open connections to size the syncache for, at least; default by Conns, see syncacheSize
 	Lock    locks.Spec // the table lock; zero: the scheme's own
 	Groups  int        // connp: number of groups; default 64
+	Owners  int        // owned: number of parts, see Owned; default CPUs
 	// Magazine is how many inpcbs go to and from the zone, and wait for a grace period, together; default 64 (a bucket of uma(9)). Small ones
 	// bring memory back sooner.
 	Magazine int
@@ -90,12 +91,16 @@ func (cfg Config) withDefaults(lock string) (_ Config, err error) {
 	}
 	def(&cfg.Conns, 1024)
 	def(&cfg.Groups, 64)
+	def(&cfg.Owners, cfg.CPUs)
 	def(&cfg.Magazine, magSize)
 	if cfg.SMR == "" {
 		cfg.SMR = "gus"
 	}
 	if cfg.Groups < 1 || cfg.Groups > maxGroups {
 		return cfg, fmt.Errorf("pcbinfo: groups=%d: need 1 to %d", cfg.Groups, maxGroups)
+	}
+	if cfg.Owners < 1 || cfg.Owners > cfg.CPUs {
+		return cfg, fmt.Errorf("pcbinfo: %d owners: need 1 to the number of CPUs, %d", cfg.Owners, cfg.CPUs)
 	}
 	if cfg.MSL == 0 {
 		cfg.MSL = 1

@@ -17,7 +17,8 @@ type Scheme struct {
 	Lock    string   // the kind of table lock it takes by default; "" if it has none
 	Shared  bool     // it takes that lock shared as well
 	Options []string // the options it knows: "groups", "smr", "lost"
-	Workers int      // the most workers it is correct for; 0: any number
+	Workers int      // the most workers it is correct for by itself; 0: any number
+	Owned   bool     // its tables are Owned: behind a dispatch model that keeps them to their owners they are correct for any number
 	Table   bool     // it keeps connections at all
 	// Misses says that a segment's lookup may answer none though there was somebody all the time (hazard H5): if meanwhile two
 	// that fit it went, or a listener that fits went and another that fits came. All other answers are right for some instant.
@@ -44,6 +45,9 @@ var Schemes = []Scheme{
 		Source: "Watson 2007; FreeBSD r185773, r185775 (2008)"},
 	{Name: "connp", New: newConnp, Lock: "mtx", Options: []string{"groups"}, Table: true,
 		Doc:    "one lock a connection group, no inpcb locks (ConnP-L)",
+		Source: "Willmann, Rixner, Cox, USENIX ATC 2006"},
+	{Name: "owned", New: newOwned, Workers: 1, Owned: true, Table: true,
+		Doc:    "no lock: a part of the connections an owner, listeners with the first, messages between them (ConnP-T)",
 		Source: "Willmann, Rixner, Cox, USENIX ATC 2006"},
 	{Name: "smr", New: newSMR, Lock: "mtx", Options: []string{"smr", "lost"}, Table: true, Misses: true, Lockless: true,
 		Doc:    "lookup in a read section; writers share a hash lock",

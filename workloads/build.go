@@ -19,6 +19,9 @@ type builder struct {
 	ops    []op
 	replay bool     // a capture is replayed: see Workload
 	ports  []uint16 // to listen on, if not the default ones
+	path   path     // nil: ip_input's
+	local  bool     // packets come from this host: they are queued
+	async  bool     // a packet may not have been handled when its handler returns, even in place
 }
 
 const (
@@ -61,13 +64,16 @@ type Ring struct {
 	batches []Batch
 	again   []*pcbinfo.Segment          // room for those of a batch that were refused
 	plan    [pcbinfo.NumOutcomes]uint64 // what a lap's segments must come to
+	fates   [maxFates]uint64            // and those that the table never sees, which are apart of them all
+	apart   int
 }
 
 // An advance is what a lap adds to a segment's numbers.
 type advance struct{ seq, ack uint32 }
 
 func (b *builder) assemble() *Workload {
-	w := &Workload{Params: b.p, lap: b.lap, flows: b.flows, chunks: b.chunks, ops: b.ops, replay: b.replay, ports: b.ports}
+	w := &Workload{Params: b.p, lap: b.lap, flows: b.flows, chunks: b.chunks, ops: b.ops, replay: b.replay, ports: b.ports,
+		path: b.path, local: b.local, async: b.async}
 	if b.p.Affinity == Spray {
 		w.phases = max(1, b.lap/(b.p.Batch*b.p.Workers))
 		w.Sprayed = b.spray(w.phases)
@@ -116,7 +122,7 @@ func (b *builder) ring(worker int, order []int32, phases int, segOf []*pcbinfo.S
 		ops += int(b.chunks[i].lastOp - b.chunks[i].firstOp)
 	}
 	r := &Ring{segs: make([]pcbinfo.Segment, 0, n), ptrs: make([]*pcbinfo.Segment, n), steps: make([]advance, 0, n), ops: make([]op, 0, ops)}
-	cut := cutter{r: r, b: b, worker: int32(worker), phases: phases, gap: limit}
+	cut := cutter{r: r, b: b, worker: int32(worker), phases: phases, gap: slots}
 	for _, i := range order {
 		cut.chunk(&b.chunks[i], segOf)
 	}
@@ -163,8 +169,12 @@ func (k *cutter) chunk(c *chunk, segOf []*pcbinfo.Segment) {
 		r.ptrs[len(r.segs)-1] = seg
 		segOf[s] = seg
 		r.steps = append(r.steps, advance{c.flow.seqStep, c.flow.ackStep})
-		if step.out < pcbinfo.NumOutcomes {
+		switch {
+		case step.out < pcbinfo.NumOutcomes:
 			r.plan[step.out]++
+		case step.out >= firstFate:
+			r.fates[step.out-firstFate]++
+			r.apart++
 		}
 	}
 	for o := c.firstOp; o < c.lastOp; o++ {
@@ -208,7 +218,7 @@ func (k *cutter) flush() {
 	// chunk they come in the order of the kinds.
 	slices.SortStableFunc(r.ops[k.op:], func(a, b op) int { return cmp.Compare(a.kind, b.kind) })
 	r.batches = append(r.batches, Batch{Segs: r.ptrs[k.first:len(r.segs)], ops: r.ops[k.op:], first: k.first, phase: k.phase, gap: k.gap})
-	k.first, k.op, k.gap = len(r.segs), len(r.ops), limit
+	k.first, k.op, k.gap = len(r.segs), len(r.ops), slots
 }
 
 // patch tells each connect which segments wait for its answer: those of its flow up to the next connect.

@@ -11,23 +11,27 @@ import (
 // table. The error says what was lost. Check lets all TIME-WAITs expire first, so that nothing in the table is left unexplained.
 func (w *Workload) Check(in pcbinfo.Info, ds []*Driver) error {
 	if !w.replay {
-		in.CPU(0).SlowTimo(ds[0].ticks + longAfter)
+		ds[0].t.clock.SlowTimo(ds[0].ticks + longAfter)
 	}
 	outcomes := w.checkOutcomes
 	if w.replay {
-		outcomes = w.CheckCount
+		outcomes = w.checkSegments
 	}
-	return errors.Join(w.checkRequests(ds), outcomes(in, ds), w.checkTable(in, ds))
+	return errors.Join(w.checkRequests(ds), outcomes(in, ds), w.checkTable(in, ds), w.checkPath(ds))
 }
 
 // longAfter is a number of ticks far beyond any 2MSL.
 const longAfter = 1 << 20
 
-// CheckCount is what can be checked of a scheme that keeps no table: the number of segments.
+// CheckCount is what can be checked of a scheme that keeps no table: the number of segments, and what other protocols counted.
 func (w *Workload) CheckCount(in pcbinfo.Info, ds []*Driver) error {
+	return errors.Join(w.checkSegments(in, ds), w.checkPath(ds))
+}
+
+func (w *Workload) checkSegments(in pcbinfo.Info, ds []*Driver) error {
 	sent := uint64(0)
 	for _, d := range ds {
-		sent += d.lap * uint64(len(d.ring.segs))
+		sent += d.lap * uint64(len(d.ring.segs)-d.ring.apart)
 	}
 	s := in.Stats()
 	if got := s.Segments() - w.opened.Segments(); got != sent {
@@ -41,6 +45,9 @@ func (w *Workload) checkRequests(ds []*Driver) (errs error) {
 		if d.refused > 0 {
 			errs = errors.Join(errs, fmt.Errorf("worker %d: %d user requests failed, the last with: %w", i, d.refused, d.err))
 		}
+	}
+	if s := ds[0].t.Isr.Stats(); s.Failed > 0 {
+		errs = errors.Join(errs, fmt.Errorf("%d user requests failed that nobody waited for, the last with: %w", s.Failed, s.Failure))
 	}
 	return errs
 }

@@ -13,14 +13,17 @@ import (
 // context's; Serve is one goroutine's, the users'; it may be the same.
 //
 // A peer sends what acknowledges an answer only after it got the answer. So a batch is held back until the requests that its segments know
-// of have been made, however far behind the handlers are; nothing else is held back but for limit.
+// of have been made, however far behind the handlers are; nothing else is held back but for ahead, and, in an open loop, until it arrives.
 type Driver struct {
-	ring  *Ring
-	t     *Traffic
-	port  netisr.Dispatcher
-	cpu   pcbinfo.CPU // the users'
-	timer bool        // this driver's users run the table's clock
-	peers []*Driver   // under spray: all drivers
+	ring   *Ring
+	t      *Traffic
+	port   netisr.Dispatcher
+	cpu    pcbinfo.CPU // the users'
+	timer  bool        // this driver's users run the table's clock
+	peers  []*Driver   // under spray: all drivers
+	ahead  int         // the most batches on their way: limit, or slots where an open loop was prepared
+	rx     *rxRing     // of a prepared open loop: its arrivals; else nil
+	handle int         // of a prepared open loop: the CPU of the table that the input context uses
 	// The input context's:
 	_      [locks.LinePad]byte
 	next   int                // batch
@@ -40,6 +43,7 @@ type Driver struct {
 	until    int // batches to the next tick
 	refused  int // user requests that failed
 	err      error
+	wakes    netisr.Wakes // of a thread of users that sleeps
 	_        [locks.LinePad]byte
 	served   atomic.Uint64 // batches; the input context polls it
 	_        [locks.LinePad]byte
@@ -56,7 +60,7 @@ type Driver struct {
 const (
 	// slots is how many batches there is a note for, and so the most that may be on their way.
 	slots = 64
-	// limit is how many batches a closed loop has on their way: 128 segments in batches of 32, half of a queue's default limit.
+	// limit is how many batches a closed loop has on their way at most: 128 segments in batches of 32, half of a queue's default limit.
 	limit = 4
 )
 
@@ -73,7 +77,10 @@ const ticksPerLap = 16
 
 func (t *Traffic) driver(i int, r *Ring) *Driver {
 	tick := max(1, len(r.batches)/ticksPerLap)
-	d := &Driver{ring: r, t: t, port: t.Isr.Context(i), cpu: t.Isr.User(i), timer: i == 0 && !t.w.replay, tick: tick, until: tick}
+	d := &Driver{ring: r, t: t, port: t.Isr.Context(i), cpu: t.Isr.User(i), timer: i == 0 && !t.w.replay, ahead: limit, tick: tick, until: tick}
+	if t.Roles.Users {
+		d.users.Now, d.wakes = t.Now, netisr.NewWakes(t.Now)
+	}
 	if len(r.batches) == 0 {
 		d.current.Store(math.MaxUint64)
 	}
@@ -82,14 +89,17 @@ func (t *Traffic) driver(i int, r *Ring) *Driver {
 
 // Ready reports whether the next batch, or what is left of it, may be sent.
 func (d *Driver) Ready() bool {
-	if d.left != nil {
-		return true
-	}
 	if len(d.ring.batches) == 0 {
 		return false
 	}
 	b := &d.ring.batches[d.next]
-	if !d.t.atOnce && d.sent.Load()-d.served.Load() >= uint64(b.gap) {
+	if d.rx != nil && !d.rx.ready(d.left, b) {
+		return false
+	}
+	if d.left != nil {
+		return true
+	}
+	if !d.t.atOnce && d.sent.Load()-d.served.Load() >= uint64(min(b.gap, d.ahead)) {
 		return false
 	}
 	return d.peers == nil || d.inPhase(b)
@@ -121,8 +131,8 @@ func (d *Driver) pass(n uint64) {
 	}
 }
 
-// Send sends the next batch, or what a full queue refused of it, and returns how many segments it has got rid of. now is what Serve returns
-// with the batch. It allocates nothing. Call it when Ready says so.
+// Send sends the next batch, or what is left of it because a full queue refused it or because it had not arrived, and returns how many segments it
+// has got rid of. now is what Serve returns with the batch. It allocates nothing. Call it when Ready says so.
 func (d *Driver) Send(now int64) int {
 	b := &d.ring.batches[d.next]
 	n := d.sent.Load()
@@ -139,6 +149,12 @@ func (d *Driver) Send(now int64) int {
 			}
 		}
 		d.left = b.Segs
+		if d.rx != nil {
+			d.left = append(d.ring.again[:0], b.Segs...) // its own: what is refused goes back into it
+		}
+	}
+	if d.rx != nil {
+		return d.sendArrived()
 	}
 	offered := len(d.left)
 	refused := d.t.dispatch(d.port, d.left)
@@ -147,16 +163,22 @@ func (d *Driver) Send(now int64) int {
 		d.left = append(d.ring.again[:0], refused...)
 		return offered - len(refused)
 	}
+	d.complete()
+	return offered
+}
+
+// complete notes that all of a batch has been sent.
+func (d *Driver) complete() {
 	d.left = nil
 	if d.next++; d.next == len(d.ring.batches) {
 		d.next = 0
 		d.lap++
 	}
+	n := d.sent.Load()
 	d.sent.Store(n + 1) // pairs with the Load in Serve
 	if d.t.Roles.Users && d.handled(n) {
 		d.users.Ring()
 	}
-	return offered
 }
 
 // Finish tells the users that nothing more will be sent.
@@ -244,6 +266,9 @@ func (d *Driver) Begun() uint64 {
 
 // Before reports whether the driver has to go on sending to end lap target laps after the start.
 func (d *Driver) Before(target uint64) bool { return d.lap < target && len(d.ring.batches) > 0 }
+
+// Sent is how many segments have been sent in whole laps.
+func (d *Driver) Sent() uint64 { return d.lap * uint64(len(d.ring.segs)) }
 
 // Rest reports whether all that was sent has been served.
 func (d *Driver) Rest() bool { return d.sent.Load() == d.served.Load() }

@@ -16,13 +16,18 @@ type Mix struct {
 	Walkers    int    // pcblist walkers
 	Popularity bool   // Params.Skew means something
 	Traced     bool   // Params.Trace is replayed, Conns comes from there
+	NoTable    bool   // none of its packets is for the table: one scheme stands for all
+	Tunnels    int    // default of Params.Tunnels; 0: it has none, and so for the next two
+	Routes     int
+	Ifs        int
+	steered    string // why Spray means nothing to it; "": it does
 	write      func(b *builder) error
 	// tuples is how many four-tuples towards our listeners it needs, and how many connections it opens itself; nil: Conns and none.
 	tuples func(p Params) (in, out int)
 }
 
 // Mixes are all of them, in reading order.
-var Mixes = []Mix{bulk, churn, rpc, tpca, synflood, idleHeavy, walk, pcapReplay}
+var Mixes = []Mix{bulk, churn, rpc, tpca, synflood, idleHeavy, walk, loopback, encap, forward, arp, pcapReplay}
 
 // FindMix returns the mix of that name; the error lists the known ones.
 func FindMix(name string) (Mix, error) {

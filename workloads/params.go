@@ -29,6 +29,9 @@ type Params struct {
 	Payload   int      // bytes of text in a data segment, 1 to 65535
 	Walkers   int      // pcblist walkers beside the workers
 	Trace     string   // the capture to replay, for pcap
+	Tunnels   int      // that packets come out of, for encap; 1 to 4096
+	Routes    int      // of each address family, for forward; 1 to 65536
+	Ifs       int      // output interfaces, for forward; 1 to 64
 }
 
 const (
@@ -36,6 +39,9 @@ const (
 	maxPeers           = 1 << 17 // 198.18.0.0/15, the range for benchmarking of RFC 2544
 	firstPeerPort      = 1024
 	portsPerPeer       = 65536 - firstPeerPort
+	maxTunnels         = 4096
+	maxRoutes          = 1 << 16 // as many /24 as 10.0.0.0/8 has
+	maxIfs             = 64
 	portsToPeer        = 16384 / 4 // ephemeral ports; each connection has another while its last one is in TIME-WAIT
 )
 
@@ -59,6 +65,9 @@ func (p Params) Uncommon() (keys []string) {
 	note("v6", max(0, p.V6), plain.V6)
 	note("payload", p.Payload, plain.Payload)
 	note("walkers", p.Walkers, mix.Walkers)
+	note("tunnels", p.Tunnels, mix.Tunnels)
+	note("routes", p.Routes, mix.Routes)
+	note("ifs", p.Ifs, mix.Ifs)
 	if mix.Traced {
 		note("trace", filepath.Base(p.Trace), "")
 	}
@@ -79,6 +88,9 @@ func (p Params) withDefaults() (Params, Mix, error) {
 	def(&p.Conns, mix.Conns)
 	def(&p.Payload, mix.Payload)
 	def(&p.Walkers, mix.Walkers)
+	def(&p.Tunnels, mix.Tunnels)
+	def(&p.Routes, mix.Routes)
+	def(&p.Ifs, mix.Ifs)
 	def(&p.Workers, 1)
 	def(&p.Batch, 32)
 	def(&p.Listeners, 1)
@@ -109,6 +121,12 @@ func (p Params) check(mix Mix) error {
 		}
 		return nil
 	}
+	of := func(name string, v, hi, mixHas int) error {
+		if mixHas == 0 && v != 0 {
+			return fmt.Errorf("%s=%d: mix %s has none", name, v, mix.Name)
+		}
+		return in(name, v, min(1, mixHas), hi)
+	}
 	for _, err := range []error{
 		in("workers", p.Workers, 1, 4096),
 		in("batch", p.Batch, 1, 65536),
@@ -116,6 +134,9 @@ func (p Params) check(mix Mix) error {
 		in("peers", p.Peers, 1, maxPeers),
 		in("payload", p.Payload, 1, 65535),
 		in("walkers", p.Walkers, 0, 64),
+		of("tunnels", p.Tunnels, maxTunnels, mix.Tunnels),
+		of("routes", p.Routes, maxRoutes, mix.Routes),
+		of("ifs", p.Ifs, maxIfs, mix.Ifs),
 	} {
 		if err != nil {
 			return err
@@ -129,6 +150,8 @@ func (p Params) check(mix Mix) error {
 	switch {
 	case p.Affinity != RSS && p.Affinity != Spray:
 		return fmt.Errorf("unknown affinity %q; known: %s, %s", p.Affinity, RSS, Spray)
+	case p.Affinity == Spray && mix.steered != "":
+		return fmt.Errorf("affinity=%s: means nothing to mix %s: %s", Spray, mix.Name, mix.steered)
 	case math.IsNaN(p.Skew) || p.Skew < 0 || p.Skew > 4:
 		return fmt.Errorf("skew=%v: want 0 to 4", p.Skew)
 	case p.Skew > 0 && !mix.Popularity:

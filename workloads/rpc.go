@@ -26,11 +26,16 @@ func writeRPC(b *builder) error {
 
 // rpc writes connection i's requests, at the given slots.
 func (b *builder) rpc(i int, times []int32) {
-	p := b.passive(b.p.connInfo(i), true)
+	b.passive(b.p.connInfo(i), true).requests(times)
+}
+
+// requests writes requests that arrive at the given slots and are answered at once, and ends the script.
+func (p *peer) requests(times []int32) {
+	n := p.b.p.Payload
 	for _, at := range times {
 		p.seek(int(at))
-		p.data(b.p.Payload)
-		p.send(b.p.Payload)
+		p.data(n)
+		p.send(n)
 	}
 	p.done()
 }

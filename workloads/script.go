@@ -61,7 +61,10 @@ type flow struct {
 	startAck   uint32
 	seqStep    uint32 // what a lap adds to the peer's numbers and to ours
 	ackStep    uint32
-	first      *flow     // of the same four-tuple: itself, but in a capture that opens one again
+	first      *flow     // of the same four-tuple: itself, but in a capture that opens one again, and at the client's end of a connection to ourselves
+	mate       *flow     // the other end, if that is ours too
+	ahead      int       // bytes that our user has sent before the lap begins
+	proto      uint8     // of its packets, as they come in
 	asked      batchName // first's: the last batch with a request of ours, while batches are cut
 	begun      batchName // first's: the first batch with a segment
 	firstChunk int       // of the builder's, in script order
@@ -143,7 +146,7 @@ func (p *peer) segment(flags uint8, n int, out pcbinfo.Outcome) {
 	if flags&pcbinfo.ACK == 0 {
 		ack = 0
 	}
-	p.b.steps = append(p.b.steps, step{pcbinfo.Segment{Inc: p.f.inc, Seq: p.seq, Ack: ack, Win: window, FlowID: p.f.flowID, Len: uint16(n), Flags: flags}, out})
+	p.b.steps = append(p.b.steps, step{pcbinfo.Segment{Inc: p.f.inc, Seq: p.seq, Ack: ack, Win: window, FlowID: p.f.flowID, Len: uint16(n), Flags: flags, Proto: p.f.proto}, out})
 	p.seq += uint32(n)
 	if flags&(pcbinfo.SYN|pcbinfo.FIN) != 0 {
 		p.seq++

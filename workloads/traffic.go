@@ -44,12 +44,14 @@ type Traffic struct {
 	timer   locks.Bell
 	over    atomic.Bool
 	ended   atomic.Int32 // drivers that have sent and served all they will
+	late    []lateness   // of a prepared open loop: by handle
 }
 
 // Start makes one driver for each worker, on in's handles behind y's model.
 func (w *Workload) Start(in pcbinfo.Info, y Way) *Traffic {
 	h := y.Roles.assign(w.Workers, y.Model)
-	t := &Traffic{Way: y, w: w, inline: y.Model.Inline, atOnce: y.Model.Inline && !y.Roles.Users}
+	inline := y.Model.Inline && !w.async
+	t := &Traffic{Way: y, w: w, inline: inline, atOnce: inline && !y.Roles.Users}
 	for i := range h.n {
 		t.table = append(t.table, in.CPU(i))
 	}
@@ -74,27 +76,21 @@ func (w *Workload) Start(in pcbinfo.Info, y Way) *Traffic {
 	return t
 }
 
-// protocols are those that the workload's packets are of.
-func (w *Workload) protocols(t *Traffic) []netisr.Protocol {
-	return []netisr.Protocol{{Name: "ip", Policy: netisr.Flow, Handler: t.input}}
-}
-
-// input is ip_input.
-func (t *Traffic) input(at *netisr.At, segs []*pcbinfo.Segment) {
-	t.table[at.Handle].Input(segs)
-	if !t.inline {
-		t.handled(segs)
+// handled notes that segs have been handled, by who uses that handle. Neighbours are mostly of one batch.
+func (t *Traffic) handled(handle int, segs []*pcbinfo.Segment) {
+	now := int64(0)
+	if t.late != nil {
+		now = t.Now()
 	}
-}
-
-// handled notes that segs have been handled. Neighbours are mostly of one batch.
-func (t *Traffic) handled(segs []*pcbinfo.Segment) {
 	for len(segs) > 0 {
 		from, slot, n := segs[0].Source, segs[0].Slot, 1
 		for n < len(segs) && segs[n].Source == from && segs[n].Slot == slot {
 			n++
 		}
 		d := t.Drivers[from]
+		if t.late != nil {
+			t.late[handle].note(d, segs[:n], now)
+		}
 		// The last segment may be sent again as soon as the batch is served; so segs are not looked at after this.
 		segs = segs[n:]
 		if d.slots[slot].left.Add(int32(-n)) > 0 { // pairs with the Load in Driver.handled
@@ -109,14 +105,10 @@ func (t *Traffic) handled(segs []*pcbinfo.Segment) {
 	}
 }
 
-func (t *Traffic) dispatch(port netisr.Dispatcher, segs []*pcbinfo.Segment) []*pcbinfo.Segment {
-	return port.Dispatch(segs)
-}
-
 // tick lets the timer scan, or wakes it to do so.
 func (t *Traffic) tick(now uint32) {
 	if !t.Roles.Users {
-		t.clock.SlowTimo(now)
+		t.slowTimo(now)
 		return
 	}
 	t.ticks.Store(now)
@@ -163,6 +155,7 @@ func (t *Traffic) Play(i int, laps uint64, step func() bool) {
 			runtime.Gosched()
 		}
 	}
+	t.Poll(i) // requests that their users did not wait for
 }
 
 // End notes that a driver has sent and served all that it will.
@@ -187,9 +180,9 @@ func (t *Traffic) Stop() {
 func (t *Traffic) Over() bool { return t.over.Load() }
 
 // Await is what the input context does when it has nothing to do: it sleeps until it has, or the traffic is over; or it gives way, where it
-// polls for others, or waits for what does not wake it.
+// polls for others, or waits for what does not wake it: a queue, another worker's phase, or, with no connection of its own, the end of the clock.
 func (d *Driver) Await() {
-	if !d.t.Roles.Netisr || d.peers != nil || d.left != nil {
+	if !d.t.Roles.Netisr || d.peers != nil || d.left != nil || len(d.ring.batches) == 0 {
 		runtime.Gosched()
 		return
 	}
@@ -198,7 +191,23 @@ func (d *Driver) Await() {
 
 // AwaitHandled sleeps until there is a batch to be served, or there will be none.
 func (d *Driver) AwaitHandled() {
-	d.users.Sleep(func() bool { return d.t.Over() || d.Answerable() || d.Finished() })
+	slept := d.users.Sleep(func() bool { return d.t.Over() || d.Answerable() || d.Finished() })
+	switch {
+	case !slept || !d.Answerable(): // woken for the end
+	case d.t.Now == nil:
+		d.wakes.Count(0)
+	default:
+		d.wakes.Count(d.t.Now() - d.users.Rung())
+	}
+}
+
+// UserWakes are those of users' threads. Call it at rest.
+func (t *Traffic) UserWakes() netisr.Wakes {
+	w := netisr.NewWakes(t.Now)
+	for _, d := range t.Drivers {
+		w.Add(&d.wakes)
+	}
+	return w
 }
 
 // Timer is the thread that runs the table's clock, if users have threads of their own. It returns when the traffic is over.
@@ -206,7 +215,7 @@ func (t *Traffic) Timer() {
 	last := uint32(0)
 	for !t.Over() {
 		if now := t.ticks.Load(); now != last {
-			t.clock.SlowTimo(now)
+			t.slowTimo(now)
 			last = now
 			continue
 		}

@@ -25,6 +25,9 @@ type Workload struct {
 	ports  []uint16 // to listen on, if not the default ones
 	// In a replay nobody knows in advance what becomes of each segment, only where each connection ends; and TIME-WAIT does not expire.
 	replay bool
+	path   path // the three are as builder has them
+	local  bool
+	async  bool
 }
 
 // Segments is how many segments a lap has, over all workers.
@@ -46,7 +49,11 @@ func (w *Workload) Open(in pcbinfo.Info) error {
 		return err
 	}
 	for _, f := range w.flows {
-		if f.open {
+		switch {
+		case f.mate != nil && f.first == f: // the client's end opens both
+		case f.mate != nil:
+			o.loop(f)
+		case f.open:
 			o.handshake(f)
 		}
 		o.head(f)

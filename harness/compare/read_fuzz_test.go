@@ -1,6 +1,8 @@
 package compare
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +16,7 @@ func FuzzRead(f *testing.F) {
 		"BenchmarkInput/scheme=global/mix=rpc/workers=1 10 5 ns/seg\nBenchmarkInput/scheme=smr/mix=rpc/workers=1 10 4 ns/seg\n",
 		"goos: linux\ntorture: passed\nUnit ns/seg better=lower\nBenchmarkX/scheme=a 1 NaN ns/seg\n",
 		"BenchmarkX/scheme=a/workers=x 1 -Inf ns/seg 3\n",
+		"BenchmarkX/scheme=a/arrivals=poisson/load=10 1 5 segs/s 7 lat-p50-ns 8 lat-p99-ns\nBenchmarkX/scheme=a/arrivals=b/rate=x 1 1e400 segs/s NaN lat-p99-ns 1e-200 lat-p50-ns\n",
 		"BenchmarkX/scheme=a/scheme=b/=/workers=2/workers=3-8 1 1e400 ns/seg\n",
 	} {
 		f.Add([]byte(text))
@@ -25,6 +28,11 @@ func FuzzRead(f *testing.F) {
 		}
 		if said, err := Torture(path); err == nil && len(said) == 0 {
 			t.Error("nothing is said of the torture")
+		}
+		if sweep, err := ReadSweep(path); err == nil && len(sweep.Curves) > 0 {
+			if err := errors.Join(sweep.WriteKnees(io.Discard), sweep.WriteSVG(io.Discard)); err != nil {
+				t.Error(err)
+			}
 		}
 		table, err := Read(path)
 		if err != nil {

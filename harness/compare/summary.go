@@ -91,7 +91,7 @@ func (t *Table) BenchstatArgs(order []string) []string {
 		here[i] = strconv.Quote(here[i])
 	}
 	rows := "/mix"
-	for _, key := range []string{"work", "lock", "dispatch", "conns", "batch", "affinity", "pin"} {
+	for _, key := range []string{"work", "lock", "dispatch", "conns", "batch", "affinity", "pin", "roles", "arrivals", "load", "rate"} {
 		if len(t.values[key]) > 1 && !(key == "conns" && t.follows(key, "mix")) {
 			rows += " /" + key
 			if _, err := strconv.Atoi(t.values[key][0]); err == nil {
@@ -99,7 +99,7 @@ func (t *Table) BenchstatArgs(order []string) []string {
 			}
 		}
 	}
-	return []string{"-filter", ".unit:(ns/seg OR p99-ns)", "-table", ".config /workers@num", "-col", "/scheme@(" + strings.Join(here, " ") + ")", "-row", rows}
+	return []string{"-filter", ".unit:(ns/seg OR p99-ns OR lat-p99-ns)", "-table", ".config /workers@num", "-col", "/scheme@(" + strings.Join(here, " ") + ")", "-row", rows}
 }
 
 // rank is where a scheme stands in order, its options aside.

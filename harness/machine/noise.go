@@ -112,7 +112,7 @@ func delaySince(now, before map[string]int64) Count {
 // The limits of Disturbed.
 const (
 	// Waiting for a CPU makes contended locks look faster, because workers take
-	// turns instead of colliding: beyond this share of the workers' time the
+	// turns instead of colliding: beyond this share of the threads' time the
 	// bias is larger than the differences worth finding.
 	maxRunDelay = 0.15
 	// Steal comes in bursts of 4 to 7 %, against a background below 1.2 %.
@@ -124,21 +124,26 @@ const (
 )
 
 // Disturbed says whether a sample should be repeated, and why. wall is the time
-// between the two snapshots, during which the workers wanted to run all the
-// time. It is disturbed when, of wall times workers, run-queue delay is more
-// than 15 % (on top of what workers in excess of the CPUs must wait) or steal
-// more than 2 %, or when others used more than 6 % of wall times CPUs (and
-// 20 ms a CPU, the error of that account). What is unknown does not disturb.
+// between the two snapshots, during which that many threads wanted to run on
+// that many places: the CPUs that they are bound to, or as many as there are
+// threads. It is disturbed when, of wall times threads, run-queue delay is more
+// than 15 % (on top of what threads must wait that take turns on fewer places
+// or CPUs); when, of wall times places, steal is more than 2 %; or when others
+// used more than 6 % of wall times CPUs (and 20 ms a CPU, the error of that
+// account). What is unknown does not disturb.
 //
-// Workers that park wait on run queues whenever they are woken, and may pass the
-// first limit on an idle machine: mark a disturbed sample, and repeat it, but do
-// not repeat it forever.
-func (d Delta) Disturbed(wall time.Duration, workers int) (disturbed bool, reason string) {
-	if wall <= 0 || workers < 1 {
-		panic(fmt.Sprintf("machine: Disturbed of %d workers over %v", workers, wall))
+// Threads that sleep wait on run queues whenever they are woken. Where they are
+// more than the places, as much is let pass as if they never slept; elsewhere
+// they may pass the first limit on an idle machine. Mark a disturbed sample,
+// and repeat it, but do not repeat it forever.
+func (d Delta) Disturbed(wall time.Duration, threads, places int) (disturbed bool, reason string) {
+	if wall <= 0 || threads < 1 || places < 1 {
+		panic(fmt.Sprintf("machine: Disturbed of %d threads on %d places over %v", threads, places, wall))
 	}
-	wanted := float64(wall) * float64(workers)
-	inevitable := max(0, 1-float64(d.CPUs)/float64(workers))
+	places = min(places, threads, max(1, d.CPUs))
+	wanted := float64(wall) * float64(threads)
+	inevitable := 1 - float64(places)/float64(threads)
+	needed := float64(wall) * float64(places)
 	granted := float64(wall) * float64(d.CPUs)
 	for _, check := range []struct {
 		what        string
@@ -147,8 +152,8 @@ func (d Delta) Disturbed(wall time.Duration, workers int) (disturbed bool, reaso
 		whole       float64
 		of          string
 	}{
-		{"run-queue delay", d.RunDelay, maxRunDelay + inevitable, 0, wanted, "worker time"},
-		{"steal", d.Steal, maxSteal, 0, wanted, "worker time"},
+		{"run-queue delay", d.RunDelay, maxRunDelay + inevitable, 0, wanted, "thread time"},
+		{"steal", d.Steal, maxSteal, 0, needed, "CPU time"},
 		{"foreign CPU", d.Foreign, maxForeign, float64(foreignError) * float64(d.CPUs), granted, "CPU time"},
 	} {
 		limit := check.share*check.whole + check.free

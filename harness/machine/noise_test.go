@@ -92,7 +92,7 @@ func TestMissingIsUnknownNotZero(t *testing.T) {
 			if d.RunDelay.Known || d.Steal.Known || d.Foreign.Known {
 				t.Errorf("%s: %+v", name, d)
 			}
-			if disturbed, reason := d.Disturbed(time.Second, 2); disturbed {
+			if disturbed, reason := d.Disturbed(time.Second, 2, 2); disturbed {
 				t.Errorf("%s: disturbed by %s", name, reason)
 			}
 		}
@@ -122,23 +122,27 @@ func TestDisturbed(t *testing.T) {
 	ms := func(n int64) Count { return known(n * int64(time.Millisecond)) }
 	const wall = time.Second
 	for _, test := range []struct {
-		name    string
-		d       Delta
-		workers int
-		reason  string // "" is undisturbed
+		name            string
+		d               Delta
+		threads, places int
+		reason          string // "" is undisturbed
 	}{
-		{"quiet", Delta{CPUs: 2, RunDelay: ms(0), Steal: ms(0), Foreign: ms(0)}, 2, ""},
-		{"at the limits", Delta{CPUs: 2, RunDelay: ms(300), Steal: ms(40), Foreign: ms(160)}, 2, ""},
-		{"delay", Delta{CPUs: 2, RunDelay: ms(320)}, 2, "run-queue delay 16.0% of worker time, limit 15.0%"},
-		{"delay counts per worker", Delta{CPUs: 2, RunDelay: ms(160)}, 1, "run-queue delay"},
-		{"four workers must share two CPUs", Delta{CPUs: 2, RunDelay: ms(2500)}, 4, ""},
-		{"but need wait no more than half", Delta{CPUs: 2, RunDelay: ms(2700)}, 4, "run-queue delay 67.5% of worker time, limit 65.0%"},
-		{"steal", Delta{CPUs: 2, Steal: ms(50)}, 2, "steal 2.5% of worker time, limit 2.0%"},
-		{"foreign", Delta{CPUs: 2, Foreign: ms(170)}, 2, "foreign CPU 8.5% of CPU time, limit 8.0%"},
-		{"foreign counts per CPU", Delta{CPUs: 64, Foreign: ms(170)}, 2, ""},
-		{"unknown", Delta{CPUs: 2, RunDelay: Count{N: 1e12}}, 2, ""},
+		{"quiet", Delta{CPUs: 2, RunDelay: ms(0), Steal: ms(0), Foreign: ms(0)}, 2, 2, ""},
+		{"at the limits", Delta{CPUs: 2, RunDelay: ms(300), Steal: ms(40), Foreign: ms(160)}, 2, 2, ""},
+		{"delay", Delta{CPUs: 2, RunDelay: ms(320)}, 2, 2, "run-queue delay 16.0% of thread time, limit 15.0%"},
+		{"delay counts per thread", Delta{CPUs: 2, RunDelay: ms(160)}, 1, 1, "run-queue delay"},
+		{"four threads must share two CPUs", Delta{CPUs: 2, RunDelay: ms(2500)}, 4, 4, ""},
+		{"but need wait no more than half", Delta{CPUs: 2, RunDelay: ms(2700)}, 4, 4, "run-queue delay 67.5% of thread time, limit 65.0%"},
+		{"four threads bound to two of many CPUs", Delta{CPUs: 64, RunDelay: ms(2500)}, 4, 2, ""},
+		{"as on two CPUs", Delta{CPUs: 64, RunDelay: ms(2700)}, 4, 2, "run-queue delay 67.5% of thread time, limit 65.0%"},
+		{"seven threads on one CPU", Delta{CPUs: 1, RunDelay: ms(7000)}, 7, 2, ""},
+		{"steal", Delta{CPUs: 2, Steal: ms(50)}, 2, 2, "steal 2.5% of CPU time, limit 2.0%"},
+		{"steal counts per place", Delta{CPUs: 2, Steal: ms(50)}, 8, 2, "steal 2.5% of CPU time, limit 2.0%"},
+		{"foreign", Delta{CPUs: 2, Foreign: ms(170)}, 2, 2, "foreign CPU 8.5% of CPU time, limit 8.0%"},
+		{"foreign counts per CPU", Delta{CPUs: 64, Foreign: ms(170)}, 2, 2, ""},
+		{"unknown", Delta{CPUs: 2, RunDelay: Count{N: 1e12}}, 2, 2, ""},
 	} {
-		disturbed, reason := test.d.Disturbed(wall, test.workers)
+		disturbed, reason := test.d.Disturbed(wall, test.threads, test.places)
 		if disturbed != (test.reason != "") || !strings.HasPrefix(reason, test.reason) {
 			t.Errorf("%s: %v %q, want %q", test.name, disturbed, reason, test.reason)
 		}

@@ -44,6 +44,9 @@ func setAffinity(cpus []int) error {
 	return unix.SchedSetaffinityDynamic(0, set)
 }
 
+// Yield lets other threads that wait for this CPU run first.
+func Yield() { unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
+
 // readUsage is getrusage of the whole process, threads that ended included.
 func readUsage() usage {
 	var u unix.Rusage

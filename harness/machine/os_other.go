@@ -16,6 +16,9 @@ func getAffinity() ([]int, error) {
 	return cpus, nil
 }
 
+// Yield lets other goroutines run first: threads have no CPU of their own here.
+func Yield() { runtime.Gosched() }
+
 func setAffinity([]int) error { return errors.ErrUnsupported }
 
 func readUsage() usage { return usage{} }

@@ -5,11 +5,11 @@ package mutants
 // harnessMutants are faults in the workload and in the harness.
 var harnessMutants = []Mutant{
 	{Name: "H1", File: "harness/run.go", Kind: Account, Subject: "harness", What: "warm-up is counted",
-		Old: "		if phase == measuring {\n			w.segs += uint64(n)\n", New: "		if phase == measuring || phase == warming {\n			w.segs += uint64(n)\n"},
+		Old: "	if ok && n > 0 && phase == measuring {\n", New: "	if ok && n > 0 && (phase == measuring || phase == warming) {\n"},
 	{Name: "H2", File: "harness/run.go", Kind: Account, Subject: "harness", What: "the last batch is lost: no drain to the end of the lap",
-		Old: "	r.drain(r.ds[i], &r.workers[i])\n	return nil\n", New: "	return nil\n"},
+		Old: "	target := d.Begun()\n", New: "	target := uint64(0)\n"},
 	{Name: "H3", File: "harness/run.go", Kind: Account, Subject: "harness", What: "the clock is read inside: a batch's latency leaves out the batch",
-		Old: "		n := d.Next()\n		at := clock.Now()\n		if phase == measuring {\n", New: "		at := clock.Now()\n		n := d.Next()\n		if phase == measuring {\n"},
+		Old: "	n, began, ok := d.Serve()\n", New: "	began := r.b.clock.Now()\n	n, _, ok := d.Serve()\n"},
 	{Name: "H4", File: "harness/run.go", Kind: Account, Subject: "harness", What: "the sum leaves out the last worker",
 		Old: "	for i := range r.workers {\n		w := &r.workers[i]\n		s.Segs += w.segs\n", New: "	for i := range r.workers[:max(1, len(r.workers)-1)] {\n		w := &r.workers[i]\n		s.Segs += w.segs\n"},
 	{Name: "H5", File: "harness/run.go", Kind: Account, Subject: "harness", What: "counters of two workers share a line",

@@ -286,6 +286,8 @@ func simulated(subject string) string {
 		return "locks/" + name
 	case "reclamation":
 		return "smr/" + name
+	case "dispatch":
+		return "dispatch/" + name
 	}
 	return ""
 }

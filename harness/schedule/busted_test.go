@@ -8,6 +8,8 @@ import (
 	"pcbbench/locks"
 	"pcbbench/locks/probe"
 	"pcbbench/locks/smr"
+	"pcbbench/pcbinfo"
+	"pcbbench/workloads/netisr"
 )
 
 // Locks and domains with one fault each, some of which random torture finds slowly or never.
@@ -262,3 +264,153 @@ func (e *ebr) Wait(goal smr.Seq) {
 
 func (e *ebr) Recycles() bool   { return true }
 func (e *ebr) Stats() smr.Stats { return smr.Stats{} }
+
+// A queueFault is what a queue does wrong.
+type queueFault int
+
+const (
+	soundQueue queueFault = iota
+	leavesEarly
+	comesBeside
+	overtakes
+	takesLate
+	stopsAtOnce
+)
+
+// queue is a dispatch model in short, with one queue, one worker and a fault: Dispatch handles in place if the queue is idle and empty, Queue does not.
+type queue struct {
+	netisr.Isr
+	fault    queueFault
+	c        netisr.Config
+	lock     locks.Mtx
+	sema     locks.Sema
+	packets  []*pcbinfo.Segment // under lock, as is what follows
+	busy     bool               // somebody handles packets
+	signal   bool               // the worker has been signalled and has not looked yet
+	stopping bool
+	work     netisr.Work
+}
+
+func newQueue(f queueFault) func(netisr.Config) netisr.Isr {
+	return func(c netisr.Config) netisr.Isr { return &queue{fault: f, c: c} }
+}
+
+func (q *queue) Context(int) netisr.Dispatcher { return q }
+func (q *queue) User(int) pcbinfo.CPU          { return nil }
+func (q *queue) Workers() []netisr.Worker      { return []netisr.Worker{q} }
+func (q *queue) Run() int                      { return 0 }
+
+func (q *queue) Stats() netisr.Stats {
+	return netisr.Stats{Streams: []netisr.StreamStats{{Works: []netisr.Work{q.work}, Len: []int{len(q.packets)}}}}
+}
+
+func (q *queue) handle(segs []*pcbinfo.Segment) {
+	q.work.Handled += uint64(len(segs))
+	q.c.Protocols[0].Handler(&netisr.At{Handle: q.c.Streams[0]}, segs)
+}
+
+func (q *queue) Dispatch(segs []*pcbinfo.Segment) []*pcbinfo.Segment {
+	q.lock.Lock(nil)
+	idle := !q.busy || q.fault == comesBeside
+	if empty := len(q.packets) == 0 && !q.signal; !idle || !empty && q.fault != overtakes {
+		q.lock.Unlock(nil)
+		return q.Queue(segs)
+	}
+	q.busy = true
+	q.lock.Unlock(nil)
+	q.work.HDispatched += uint64(len(segs))
+	q.handle(segs)
+	q.lock.Lock(nil)
+	q.busy = false
+	q.unlock(len(q.packets) > 0 || q.stopping)
+	return nil
+}
+
+func (q *queue) Queue(segs []*pcbinfo.Segment) []*pcbinfo.Segment {
+	q.lock.Lock(nil)
+	n := min(len(segs), q.c.QLimit-len(q.packets))
+	q.packets = append(q.packets, segs[:n]...)
+	q.work.Queued += uint64(n)
+	q.work.QDrops += uint64(len(segs) - n)
+	q.unlock(n > 0)
+	return segs[n:]
+}
+
+// unlock lets go and wakes the worker if there is need and nobody will look.
+func (q *queue) unlock(need bool) {
+	wake := need && !q.busy && !q.signal
+	if wake {
+		q.signal = true
+	}
+	q.lock.Unlock(nil)
+	if wake {
+		q.sema.Post()
+	}
+}
+
+func (q *queue) Serve() {
+	for stop := false; !stop; {
+		q.sema.Wait()
+		stop = q.serve()
+	}
+}
+
+func (q *queue) serve() (stop bool) {
+	q.lock.Lock(nil)
+	q.signal = false
+	if q.busy {
+		q.lock.Unlock(nil)
+		return false // a context is there, which signals again
+	}
+	q.busy = true
+	for len(q.packets) > 0 && !(q.fault == stopsAtOnce && q.stopping) {
+		packets := q.packets
+		if q.fault != takesLate {
+			q.packets = nil
+		}
+		q.lock.Unlock(nil)
+		q.handle(packets)
+		q.lock.Lock(nil)
+		if q.fault == takesLate {
+			q.packets = nil
+		}
+		if q.fault == leavesEarly {
+			break
+		}
+	}
+	q.busy = false
+	stop = q.stopping
+	q.lock.Unlock(nil)
+	return stop
+}
+
+func (q *queue) Stop() {
+	q.lock.Lock(nil)
+	q.stopping = true
+	q.unlock(true)
+}
+
+// looksFirst does not look again when it has said that it sleeps.
+type looksFirst struct {
+	sleeping atomic.Uint32
+	sema     locks.Sema
+}
+
+func (b *looksFirst) Sleep(ready func() bool) bool {
+	if ready() {
+		return false
+	}
+	probe.Store(&b.sleeping)
+	b.sleeping.Store(1)
+	b.sema.Wait()
+	return true
+}
+
+func (b *looksFirst) Ring() bool {
+	probe.RMW(&b.sleeping)
+	if !b.sleeping.CompareAndSwap(1, 0) {
+		return false
+	}
+	b.sema.Post()
+	return true
+}

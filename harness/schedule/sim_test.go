@@ -47,6 +47,24 @@ func bustedTable(name string) busted {
 	return busted{tableSubject("unsync/"+name, "unsync", &scenarios[i]), ""}
 }
 
+// bustedQueues runs programs that are given as their contexts' words; those of stopsAtOnce end at once.
+func bustedQueues(name, want string, f queueFault, programs ...string) (list []busted) {
+	for _, text := range programs {
+		p := dispatchProgram{cpus: 1, qlimit: 2, atOnce: f == stopsAtOnce, contexts: strings.Split(text, "|")}
+		list = append(list, busted{dispatchSubject(name+"/"+text, p, "deferred", newQueue(f), 1), want})
+	}
+	return list
+}
+
+func bustedBells(name string, open func() bell, programs ...string) (list []busted) {
+	for _, p := range bellPrograms {
+		if slices.Contains(programs, p.name) {
+			list = append(list, busted{bellSubject(name+"/"+p.name, p, open), oracle.Progress})
+		}
+	}
+	return list
+}
+
 // allBusted is everything that is.
 func allBusted(t *testing.T) []busted {
 	return slices.Concat(
@@ -60,6 +78,12 @@ func allBusted(t *testing.T) []busted {
 		bustedDomains("stale epoch, one-epoch lag (E4)", newEBR(1, false), "wait", "wait-two", "poll", "inside"),
 		bustedDomains("zero-epoch lag (E12)", newEBR(0, true), "wait", "wait-two", "poll", "inside"),
 		bustedDomains("one-epoch lag (E13)", newEBR(1, true), "wait", "wait-two", "poll", "inside"),
+		bustedQueues("a worker does not look again", oracle.Progress, leavesEarly, "A A", "A|A"),
+		bustedQueues("a context beside the worker", oracle.Exclusion, comesBeside, "A|a"),
+		bustedQueues("a context before what is queued", oracle.Order, overtakes, "A a"),
+		bustedQueues("the queue is taken after the lock", oracle.Progress, takesLate, "A A", "A|A"),
+		bustedQueues("a worker stops with packets queued", oracle.Conservation, stopsAtOnce, "A"),
+		bustedBells("looks before it says that it sleeps", func() bell { return &looksFirst{} }, "one", "two"),
 		[]busted{bustedTable("two-connects"), bustedTable("abort-input"), bustedTable("chain")},
 	)
 }
@@ -117,7 +141,8 @@ func TestSoundOnes(t *testing.T) {
 	sound := slices.Concat(
 		bustedDomains("gus", newGUS(gusSound), "wait", "wait-two", "poll", "inside"),
 		bustedDomains("ebr", newEBR(2, true), "wait", "wait-two", "poll", "inside"),
-		bustedDomains("ebr, stale", newEBR(2, false), "wait", "wait-two", "poll", "inside"))
+		bustedDomains("ebr, stale", newEBR(2, false), "wait", "wait-two", "poll", "inside"),
+		bustedQueues("queue", "", soundQueue, "A", "A A", "A|A", "A a|a", "aaa|A"))
 	for _, b := range sound {
 		for i := range Strategies {
 			if rep := Strategies[i].Explore(&b.Subject, 1, Limits{Schedules: perStrategy / 4}); rep.Failure != nil {

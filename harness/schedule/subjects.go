@@ -4,5 +4,5 @@ import "slices"
 
 // Subjects are all of them, from the bottom up.
 func Subjects() []Subject {
-	return slices.Concat(lockSubjects(), reclaimSubjects(), tableSubjects())
+	return slices.Concat(lockSubjects(), reclaimSubjects(), tableSubjects(), dispatchSubjects())
 }

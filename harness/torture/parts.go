@@ -1,7 +1,10 @@
 package torture
 
 import (
+	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 
 	"pcbbench/harness"
 	"pcbbench/locks"
@@ -18,8 +21,9 @@ import (
 const (
 	sectionsInAll = 3000
 	updatesInAll  = 8000
-	segmentsInAll = 50_000
+	packetsInAll  = 4000
 	writers       = 2
+	maxStreams    = 8 // workstreams: more would have nothing to do
 )
 
 func (t *torture) lock(sp locks.Spec) Subject {
@@ -43,9 +47,33 @@ func (t *torture) reclamation(k smr.Kind) Subject {
 }
 
 func dispatch(m netisr.Model) Subject {
+	specs := dispatchSpecs(m)
 	return Subject{"dispatch " + m.Name, []Check{{"torture", 1, func(r *Round) error {
-		return netisrtest.Torture(m, netisrtest.Config{Workers: r.Workers, Segments: segmentsInAll / r.Workers, Flows: 1 + r.Rand.IntN(8), Seed: r.Seed, Beat: r.Beat})
+		return netisrtest.Torture(specs[r.Rand.IntN(len(specs))], netisrtest.Config{
+			Contexts: r.Workers, CPUs: 1 + r.Rand.IntN(min(r.Workers, maxStreams)), Segments: packetsInAll / r.Workers, Flows: 1 + r.Rand.IntN(8),
+			QLimit: [...]int{1, 2, 16, 0}[r.Rand.IntN(4)], Poll: r.Rand.IntN(2) == 0, Clock: r.Rand.IntN(2) == 0, Seed: r.Seed, Beat: r.Beat})
 	}}}}
+}
+
+// dispatchOptions make a model that knows them work differently.
+var dispatchOptions = []string{"policy=source", "policy=flow", "policy=cpu", "calls=async", "threads=3", "drain=1", "window=32"}
+
+// dispatchSpecs are m without options and with each of them.
+func dispatchSpecs(m netisr.Model) (specs []netisr.Spec) {
+	texts := []string{m.Name}
+	for _, o := range dispatchOptions {
+		if key, _, _ := strings.Cut(o, "="); slices.Contains(m.Options, key) {
+			texts = append(texts, m.Name+":"+o)
+		}
+	}
+	for _, text := range texts {
+		sp, err := netisr.ParseSpec(text)
+		if err != nil {
+			panic(fmt.Sprintf("torture: %v", err))
+		}
+		specs = append(specs, sp)
+	}
+	return specs
 }
 
 func workload() Subject {

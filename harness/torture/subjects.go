@@ -11,6 +11,7 @@ import (
 	"pcbbench/pcbinfo"
 	"pcbbench/pcbinfo/pcbtest"
 	"pcbbench/workloads/netisr"
+	"pcbbench/workloads/netisr/netisrtest"
 )
 
 // subjects is everything that exists, from the code's own lists.
@@ -24,7 +25,7 @@ func (t *torture) subjects() (all []Subject) {
 	for _, sp := range tables() {
 		all = append(all, t.scheme(sp))
 	}
-	for _, m := range netisr.Models[:1] {
+	for _, m := range netisr.Models {
 		all = append(all, dispatch(m))
 	}
 	return append(all, workload(), measuring())
@@ -82,7 +83,7 @@ func tables() (specs []pcbinfo.Spec) {
 const stepsInAll = 800
 
 func (t *torture) scheme(sp pcbinfo.Spec) Subject {
-	config := func(r *Round, steps int) pcbtest.Config {
+	config := func(sp pcbinfo.Spec, r *Round, steps int) pcbtest.Config {
 		workers := r.Workers
 		if sp.Workers != 0 {
 			workers = min(workers, sp.Workers)
@@ -91,16 +92,22 @@ func (t *torture) scheme(sp pcbinfo.Spec) Subject {
 		return pcbtest.Config{Table: pcbinfo.Config{CPUs: workers, Buckets: buckets, Groups: 8, Lock: tableLock(sp, r, workers)}, Steps: steps, Seed: r.Seed, Beat: r.Beat}
 	}
 	shared := func(f func(pcbinfo.Spec, pcbtest.Config) error, steps int) func(*Round) error {
-		return func(r *Round) error { return f(sp, config(r, max(20, steps/r.Workers))) }
+		return func(r *Round) error {
+			sp := sp
+			if sp.Owned {
+				sp = behind(sp, r)
+			}
+			return f(sp, config(sp, r, max(20, steps/r.Workers)))
+		}
 	}
 	s := Subject{"scheme " + sp.String(), []Check{
 		{"conform", 2, func(r *Round) error {
-			c := config(r, 2*stepsInAll)
+			c := config(sp, r, 2*stepsInAll)
 			c.Table.Halfs = r.Rand.IntN(2) // a usual syncache, or all in one bucket
 			return pcbtest.Conform(sp, c)
 		}},
 	}}
-	if sp.Workers == 1 {
+	if sp.Workers == 1 && !sp.Owned {
 		return s
 	}
 	s.Checks = append(s.Checks,
@@ -117,6 +124,16 @@ func (t *torture) scheme(sp pcbinfo.Spec) Subject {
 		}, 2*stepsInAll)},
 	)
 	return s
+}
+
+// behind has owners use sp's tables, by one of the dispatch models that do so.
+func behind(sp pcbinfo.Spec, r *Round) pcbinfo.Spec {
+	texts := [...]string{"connp-t", fmt.Sprintf("connp-t:threads=%d", 1+r.Rand.IntN(maxStreams)), "squeue", "squeue:drain=1"}
+	model, err := netisr.ParseSpec(texts[r.Rand.IntN(len(texts))])
+	if err != nil {
+		panic(fmt.Sprintf("torture: %v", err))
+	}
+	return netisrtest.Behind(sp, model, r.Rand.IntN(4) == 0)
 }
 
 // tableLock draws one of the locks that the scheme can have, or its own. With more threads than CPUs it is one that parks: others would

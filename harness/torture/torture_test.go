@@ -11,6 +11,7 @@ import (
 	"pcbbench/locks/oracle"
 	"pcbbench/locks/smr"
 	"pcbbench/pcbinfo"
+	"pcbbench/workloads/netisr"
 )
 
 // round runs one round of f as check of a made-up subject.
@@ -74,12 +75,15 @@ func TestSubjectsAreComplete(t *testing.T) {
 		}
 		names[s.Name] = true
 	}
-	want := []string{"workload", "harness", "dispatch direct"}
+	want := []string{"workload", "harness"}
 	for _, sp := range locks.Specs() {
 		want = append(want, "lock "+sp.String())
 	}
 	for _, k := range smr.Kinds {
 		want = append(want, "reclamation "+k.Name)
+	}
+	for _, m := range netisr.Models {
+		want = append(want, "dispatch "+m.Name)
 	}
 	for _, s := range pcbinfo.Schemes {
 		if s.Table {

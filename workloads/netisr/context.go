@@ -11,19 +11,22 @@ import (
 type isr struct {
 	c       Config
 	streams []*workstream
-	all     []*context // the input contexts', then the workstreams' own
+	inputs  []Dispatcher // the input contexts
+	all     []*context   // theirs, those of the handlers that they call, and those of workstreams' handlers
 }
 
-// A context is where packets come in: an input context, or a workstream's handlers.
+// A context is where packets come in: an input context, or handlers, whose packets are not refused.
 type context struct {
 	_ [locks.LinePad]byte // contexts are allocated one by one, and each is written by its thread at every batch
 	*isr
 	at      At
 	cpu     int                  // the workstream of its CPU
+	away    bool                 // whose worker is on another CPU all the same: the only one's, on the first
 	open    int                  // where packets go that may go anywhere; negative: where their source does
 	inner   bool                 // what it dispatches came out of packets that had been let in
 	to      [][]*pcbinfo.Segment // by workstream, for scatter
 	touched []int                // workstreams with something in to
+	ends    []uint64             // by workstream: the position of what flush queued there last, see enqueue; 0 if it skipped it
 	refused []*pcbinfo.Segment
 	full    []int              // workstreams that have refused something in this call: what comes after must not overtake it
 	direct  [MaxProtocols]Work // what it handled in place, by protocol
@@ -35,7 +38,12 @@ type context struct {
 func newIsr(c Config, dispatcher func(*context) Dispatcher) *isr {
 	n := &isr{c: c}
 	for i := range c.Contexts {
-		n.context(c.Contexts[i], i%len(c.Streams), false, dispatcher)
+		x := n.context(c.Contexts[i], i%len(c.Streams), false, dispatcher)
+		in := n.context(c.Contexts[i], x.cpu, true, dispatcher) // its handlers'
+		x.away = len(c.Streams) == 1 && i > 0
+		in.away = x.away
+		n.inputs = append(n.inputs, x.at.Dispatcher)
+		x.at = in.at
 	}
 	for i, handle := range c.Streams {
 		x := n.context(handle, i, true, dispatcher)
@@ -45,7 +53,8 @@ func newIsr(c Config, dispatcher func(*context) Dispatcher) *isr {
 }
 
 func (n *isr) context(handle, cpu int, inner bool, dispatcher func(*context) Dispatcher) *context {
-	x := &context{isr: n, cpu: cpu, open: -1, inner: inner, to: make([][]*pcbinfo.Segment, len(n.c.Streams)), touched: make([]int, 0, max(16, len(n.c.Streams)))}
+	x := &context{isr: n, cpu: cpu, open: -1, inner: inner, to: make([][]*pcbinfo.Segment, len(n.c.Streams)), touched: make([]int, 0, max(16, len(n.c.Streams))),
+		ends: make([]uint64, len(n.c.Streams), max(16, len(n.c.Streams)))}
 	for i := range x.to {
 		x.to[i] = make([]*pcbinfo.Segment, 0, 32) // a batch, and no line that another context writes
 	}
@@ -54,7 +63,7 @@ func (n *isr) context(handle, cpu int, inner bool, dispatcher func(*context) Dis
 	return x
 }
 
-func (n *isr) Context(i int) Dispatcher { return n.all[i].at.Dispatcher }
+func (n *isr) Context(i int) Dispatcher { return n.inputs[i] }
 
 func (n *isr) User(i int) pcbinfo.CPU { return n.c.Table.CPU(n.c.Users[i]) }
 
@@ -118,37 +127,46 @@ func sameProto(segs []*pcbinfo.Segment) int {
 
 // scatter queues packets of one protocol.
 func (x *context) scatter(segs []*pcbinfo.Segment) {
-	proto := segs[0].Proto
-	p := &x.c.Protocols[proto]
-	x.touched = x.touched[:0]
+	p := &x.c.Protocols[segs[0].Proto]
 	for _, seg := range segs {
-		i := x.stream(p, seg)
-		if len(x.to[i]) == 0 {
-			x.touched = append(x.touched, i)
-		}
-		x.to[i] = append(x.to[i], seg)
+		x.put(x.stream(p, seg), seg)
 	}
+	x.flush(segs[0].Proto)
+}
+
+// put notes that seg is to be queued with workstream i.
+func (x *context) put(i int, seg *pcbinfo.Segment) {
+	if len(x.to[i]) == 0 {
+		x.touched = append(x.touched, i)
+	}
+	x.to[i] = append(x.to[i], seg)
+}
+
+// flush queues what was put, all of one protocol.
+func (x *context) flush(proto uint8) {
 	for _, i := range x.touched {
 		accepted := 0
-		if !slices.Contains(x.full, i) {
-			accepted = x.streams[i].enqueue(proto, x.to[i], x.inner)
+		x.ends[i] = 0
+		if slices.Contains(x.full, i) {
+			x.streams[i].refuse(proto, len(x.to[i]))
+		} else {
+			accepted, x.ends[i] = x.streams[i].enqueue(proto, x.to[i], x.inner)
 		}
 		if accepted < len(x.to[i]) {
 			x.refused = append(x.refused, x.to[i][accepted:]...)
 			x.full = append(x.full, i)
 		}
-		if i != x.cpu {
+		if i != x.cpu || x.away {
 			x.handoff += uint64(accepted)
 		}
 		x.to[i] = x.to[i][:0]
 	}
+	x.touched = x.touched[:0]
 }
 
 // inPlace handles packets of one protocol in this context, with at's handle.
 func (x *context) inPlace(at *At, segs []*pcbinfo.Segment) {
 	proto := segs[0].Proto
 	x.c.Protocols[proto].Handler(at, segs)
-	w := &x.direct[proto]
-	w.Handled += uint64(len(segs))
-	w.Batches++
+	x.direct[proto].Handled += uint64(len(segs))
 }

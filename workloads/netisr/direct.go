@@ -16,9 +16,9 @@ func newDirect(c Config, _ Options) Isr {
 
 func (x directContext) Dispatch(segs []*pcbinfo.Segment) []*pcbinfo.Segment {
 	for len(segs) > 0 {
-		n := sameProto(segs)
+		n, proto := sameProto(segs), segs[0].Proto // which a handler may change
 		x.inPlace(&x.at, segs[:n])
-		x.direct[segs[0].Proto].Dispatched += uint64(n)
+		x.direct[proto].Dispatched += uint64(n)
 		segs = segs[n:]
 	}
 	return nil

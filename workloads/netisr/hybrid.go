@@ -49,8 +49,9 @@ func (x hybridContext) dispatch(segs []*pcbinfo.Segment) bool {
 	if len(x.full) > 0 || !ws.enter() {
 		return false
 	}
+	proto := segs[0].Proto // the sender may send them again, once they are handled
 	x.inPlace(&ws.at, segs)
-	x.direct[segs[0].Proto].HDispatched += uint64(len(segs))
+	x.direct[proto].HDispatched += uint64(len(segs))
 	ws.leave()
 	return true
 }

@@ -34,12 +34,25 @@ var Models = []Model{
 	{Name: "hybrid", New: newHybrid, Options: []string{"policy", "qlimit"},
 		Doc:    "in place if the packet's workstream is this CPU's and nothing is ahead of it, else queued",
 		Source: "FreeBSD 8-14, NETISR_DISPATCH_HYBRID"},
+	{Name: "feedback", New: newFeedback, Options: []string{"policy", "qlimit", "window"},
+		Doc:    "in place, spread or gathered, whichever is measured to handle packets fastest",
+		Source: "Watson 2007, future work: feedback from the scheduler; Linux RFS (net/core/dev.c, 2010) for moving flows"},
+	{Name: "connp-t", New: newConnpT, Owns: true, Options: []string{"threads", "calls", "qlimit"},
+		Doc:    "queued for the thread that owns the connection, users' requests too; threads=, calls=sync or async",
+		Source: "Willmann, Rixner, Cox, USENIX ATC 2006, ConnP-T; DragonFly"},
+	{Name: "squeue", New: newSqueue, Owns: true, Options: []string{"drain", "qlimit"},
+		Doc:    "in place if the connection's squeue is idle, users' requests too, and then what others queued, up to drain=",
+		Source: "Solaris 10, squeue.c"},
 }
 
 // Options are what a Spec sets beside the model.
 type Options struct {
-	Policy Policy // of protocols that have flows; 0: their own
-	QLimit int    // of all protocols; 0: their own
+	Policy  Policy // of protocols that have flows; 0: their own
+	QLimit  int    // of all protocols; 0: their own
+	Window  int    // feedback: packets at one context that make a window; 0: windowPackets
+	Threads int    // connp-t: workstreams; 0: one a CPU
+	Async   bool   // connp-t: users do not wait where they need no answer
+	Drain   int    // squeue: packets that who leaves handles for others; 0: defaultDrain
 }
 
 // A Spec is a model with its options, as in "netisr2:policy=source:qlimit=64".
@@ -75,6 +88,12 @@ func ParseSpec(text string) (Spec, error) {
 // maxQLimit is net.isr.maxqlimit.
 const maxQLimit = 10240
 
+// maxWindow is far more packets than are worth waiting for before another arm is tried.
+const maxWindow = 1 << 24
+
+// maxThreads is more than there are CPUs.
+const maxThreads = 1024
+
 func (sp *Spec) option(opt string) error {
 	key, val, _ := strings.Cut(opt, "=")
 	if !slices.Contains(sp.Model.Options, key) {
@@ -90,6 +109,17 @@ func (sp *Spec) option(opt string) error {
 		return fmt.Errorf("policy=%q: want one of %s", val, strings.Join(policyNames[1:], ", "))
 	case "qlimit":
 		return number(&o.QLimit, key, val, maxQLimit)
+	case "window":
+		return number(&o.Window, key, val, maxWindow)
+	case "threads":
+		return number(&o.Threads, key, val, maxThreads)
+	case "drain":
+		return number(&o.Drain, key, val, maxQLimit)
+	case "calls":
+		if o.Async = val == "async"; !o.Async && val != "sync" {
+			return fmt.Errorf("calls=%q: want sync or async", val)
+		}
+		return nil
 	}
 	panic("netisr: option " + key + " has no reader")
 }
@@ -107,6 +137,9 @@ func (sp Spec) String() string { return sp.text }
 func (sp Spec) Streams(cpus int) int {
 	if sp.One {
 		return 1
+	}
+	if n := sp.options.Threads; n != 0 {
+		return n
 	}
 	return cpus
 }

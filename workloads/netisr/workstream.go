@@ -1,12 +1,12 @@
 package netisr
 
 import (
+	"math"
 	"sync/atomic"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"pcbbench/locks"
 	"pcbbench/locks/probe"
+	"pcbbench/locks/witness"
 	"pcbbench/pcbinfo"
 )
 
@@ -23,16 +23,23 @@ type workstream struct {
 	lock     locks.Mtx
 	flags    uint8         // under lock
 	stopping bool          // under lock
-	pending  atomic.Uint32 // the protocols that have packets queued; written under lock, read without it by who polls
+	pending  atomic.Uint32 // the protocols that have packets queued, and requested; written under lock, read without it by who polls
 	works    [MaxProtocols]work
 	signal   locks.Sema // a post for each time that scheduled is set
 	poll     bool
 	now      func() int64
 	rungAt   int64 // when signal was posted last; written under lock before the post
-	wakes    wakes // the worker's
+	wakes    Wakes // the worker's
 	at       At
 	handlers []Protocol
-	_        [locks.LinePad]byte
+	// Of models that keep the table to their workstreams, see request.go:
+	asked     []*request // under lock
+	answering []*request // the worker's, as is what follows: what it took from asked
+	cpu       pcbinfo.CPU
+	requests  uint64
+	failed    uint64 // of those that nobody waited for
+	failure   error  // the last one's
+	_         [locks.LinePad]byte
 }
 
 // A work is one protocol's queue (struct netisr_work).
@@ -40,38 +47,37 @@ type work struct {
 	queue  []*pcbinfo.Segment // under lock
 	local  []*pcbinfo.Segment // the worker's: what it took from queue as a whole
 	qlimit int
+	done   atomic.Uint64 // Work.Handled, for who may not lock; pairs with the Load in feedbackContext.ahead
 	Work
 }
 
-// wakes are how often a worker was woken, and how long after the signal it ran.
-type wakes struct {
-	n       uint64
-	latency *hdrhistogram.Histogram
-}
-
-// maxWake is the longest latency that is told from longer ones, in the clock's units.
-const maxWake = 1 << 36
-
 func newWorkstream(c *Config, handle int, out Dispatcher) *workstream {
-	ws := &workstream{poll: c.Poll, now: c.Now, handlers: c.Protocols, at: At{handle, out}}
+	ws := &workstream{poll: c.Poll, now: c.Now, wakes: NewWakes(c.Now), handlers: c.Protocols, at: At{handle, out}}
+	witness.Name(&ws.lock, "workstream")
 	for i := range c.Protocols {
 		n := c.Protocols[i].QLimit
 		ws.works[i].qlimit = n
 		ws.works[i].queue = make([]*pcbinfo.Segment, 0, n)
 		ws.works[i].local = make([]*pcbinfo.Segment, 0, n)
 	}
-	if c.Now != nil {
-		ws.wakes.latency = hdrhistogram.New(1, maxWake, 2)
-	}
 	return ws
 }
 
 // enqueue queues as many of segs as there is room for (netisr_queue_workstream); all of them if they come out of packets that had been let in.
-func (ws *workstream) enqueue(proto uint8, segs []*pcbinfo.Segment, inner bool) (accepted int) {
+// The last of them is the end-th packet of its protocol that was queued here, and will be the end-th that is handled.
+func (ws *workstream) enqueue(proto uint8, segs []*pcbinfo.Segment, inner bool) (accepted int, end uint64) {
 	ws.lock.Lock(nil)
 	accepted = ws.append(proto, segs, inner)
+	end = ws.works[proto].Queued
 	ws.unlock(accepted > 0)
-	return accepted
+	return accepted, end
+}
+
+// refuse counts n packets that are not let in because others have been refused before them.
+func (ws *workstream) refuse(proto uint8, n int) {
+	ws.lock.Lock(nil)
+	ws.works[proto].QDrops += uint64(n)
+	ws.lock.Unlock(nil)
 }
 
 // append is called with lock held.
@@ -129,29 +135,33 @@ func (ws *workstream) Serve() {
 	}
 }
 
+// woken counts a signal that was for work, not for the end.
 func (ws *workstream) woken() {
-	ws.wakes.n++
-	if ws.now == nil {
-		return
-	}
 	ws.lock.Lock(nil)
-	rung := ws.rungAt
+	rung, stopping := ws.rungAt, ws.stopping
 	ws.lock.Unlock(nil)
-	_ = ws.wakes.latency.RecordValue(min(max(1, ws.now()-rung), maxWake))
+	switch {
+	case stopping:
+	case ws.now == nil:
+		ws.wakes.Count(0)
+	default:
+		ws.wakes.Count(ws.now() - rung)
+	}
 }
 
 // run handles what is queued until nothing is.
 func (ws *workstream) run() (n int, stop bool) {
 	ws.lock.Lock(nil)
 	ws.flags &^= scheduled
-	if ws.flags&dispatching != 0 {
-		ws.lock.Unlock(nil) // the context that dispatches signals again
-		return 0, false
+	if ws.flags != 0 { // the context that dispatches signals again; who runs already goes on until nothing is queued
+		stop = ws.flags == running && ws.stopping
+		ws.lock.Unlock(nil)
+		return 0, stop
 	}
 	ws.flags |= running
 	for ws.pending.Load() != 0 {
 		for proto := range ws.handlers {
-			n += ws.process(proto)
+			n += ws.answer() + ws.process(proto, math.MaxInt)
 		}
 	}
 	ws.flags &^= running
@@ -160,23 +170,37 @@ func (ws *workstream) run() (n int, stop bool) {
 	return n, stop
 }
 
-// process takes a protocol's whole queue and handles it without the lock (netisr_process_workstream_proto): the queue may fill up to its limit
-// meanwhile, so that twice as many packets may be waiting. It is called, and returns, with lock held.
-func (ws *workstream) process(proto int) int {
+// process takes a protocol's whole queue, or no more than most, and handles it without the lock (netisr_process_workstream_proto): the queue may fill
+// up to its limit meanwhile, so that twice as many packets may be waiting. It is called, and returns, with lock held.
+func (ws *workstream) process(proto, most int) int {
 	w := &ws.works[proto]
-	if len(w.queue) == 0 {
+	if len(w.queue) == 0 || most <= 0 {
 		return 0
 	}
-	w.queue, w.local = w.local[:0], w.queue
-	probe.Store(&ws.pending)
-	ws.pending.Store(ws.pending.Load() &^ (1 << proto))
+	w.take(most)
+	if len(w.queue) == 0 {
+		probe.Store(&ws.pending)
+		ws.pending.Store(ws.pending.Load() &^ (1 << proto))
+	}
 	ws.lock.Unlock(nil)
 	ws.handlers[proto].Handler(&ws.at, w.local)
 	ws.lock.Lock(nil)
 	n := len(w.local)
 	w.Handled += uint64(n)
+	probe.Store(&w.done)
+	w.done.Store(w.Handled)
 	w.Batches++
 	return n
+}
+
+// take moves the queue, or the first of it, to local.
+func (w *work) take(most int) {
+	if len(w.queue) <= most {
+		w.queue, w.local = w.local[:0], w.queue
+		return
+	}
+	w.local = append(w.local[:0], w.queue[:most]...)
+	w.queue = w.queue[:copy(w.queue, w.queue[most:])]
 }
 
 // stop makes Serve return when nothing is queued.

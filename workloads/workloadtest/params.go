@@ -22,7 +22,7 @@ func checkParams(rng *rand.Rand) error {
 		}
 		p, err := workloads.Params{Mix: m.Name}.Check()
 		want := workloads.Params{Mix: m.Name, Conns: m.Conns, Workers: 1, Batch: 32, Affinity: workloads.RSS, Listeners: 1, Peers: 254,
-			V6: 0.25, Payload: m.Payload, Walkers: m.Walkers}
+			V6: 0.25, Payload: m.Payload, Walkers: m.Walkers, Tunnels: m.Tunnels, Routes: m.Routes, Ifs: m.Ifs}
 		if err != nil || p != want {
 			return oracle.Violated(oracle.Answer, "mix %s by default: %+v, %v; want %+v", m.Name, p, err, want)
 		}
@@ -94,6 +94,14 @@ var refusals = []struct {
 	{workloads.Params{Mix: "rpc", Affinity: "nothere"}, "nothere"},
 	{workloads.Params{Mix: "churn", Skew: 1}, "skew"},
 	{workloads.Params{Mix: "pcap"}, "capture"},
+	{workloads.Params{Mix: "rpc", Tunnels: 2}, "tunnels=2"},
+	{workloads.Params{Mix: "encap", Routes: 2}, "routes=2"},
+	{workloads.Params{Mix: "loopback", Ifs: 2}, "ifs=2"},
+	{workloads.Params{Mix: "encap", Tunnels: 4097}, "tunnels=4097"},
+	{workloads.Params{Mix: "forward", Routes: 1<<16 + 1}, "routes=65537"},
+	{workloads.Params{Mix: "forward", Ifs: 65}, "ifs=65"},
+	{workloads.Params{Mix: "loopback", Affinity: workloads.Spray}, "loopback"},
+	{workloads.Params{Mix: "arp", Affinity: workloads.Spray}, "arp"},
 	{workloads.Params{Mix: "rpc", Conns: 64513, Peers: 1}, "conns=64513"},
 	{workloads.Params{Mix: "churn", Conns: 8 * 4097, Peers: 1, Listeners: 2}, "conns=32776"},
 	{workloads.Params{Mix: "synflood", Peers: 1, Listeners: 1, Workers: 8, Conns: 64000}, "conns=64000"},

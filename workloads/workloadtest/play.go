@@ -8,6 +8,7 @@ import (
 	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
+	"pcbbench/workloads/netisr"
 )
 
 // laps is how often a workload is replayed on the record: a second time to see what the first one left behind.
@@ -20,6 +21,9 @@ type show struct {
 	rec *record
 	tr  *workloads.Traffic
 	ds  []*workloads.Driver
+
+	protocols []netisr.Protocol // as they were registered
+	perLap    []int             // batches, by worker
 }
 
 // perform builds p's workload and replays it on a record: one goroutine steps the workers in an order drawn from rng, each as far ahead of
@@ -30,6 +34,7 @@ func perform(p workloads.Params, rng *rand.Rand, beat func(int)) (*show, error) 
 		return nil, oracle.Violated(oracle.Answer, "%+v: %w", p, err)
 	}
 	s := &show{p: p, w: w, rec: newRecord(w.Workers, p.Trace != "")}
+	s.rec.loop = p.Mix == "loopback"
 	if err := w.Open(s.rec); err != nil {
 		return s, oracle.Violated(oracle.Answer, "opening: %w", err)
 	}
@@ -38,7 +43,7 @@ func perform(p workloads.Params, rng *rand.Rand, beat func(int)) (*show, error) 
 	}
 	w.Forget()
 	s.rec.traffic = 0
-	s.tr = w.Start(s.rec, workloads.Direct())
+	s.tr = w.Start(s.rec, tap(way(p.Mix), func(c *netisr.Config) { s.protocols = c.Protocols }))
 	s.ds = s.tr.Drivers
 	for _, c := range s.rec.cpus {
 		c.begin()
@@ -59,6 +64,7 @@ func perform(p workloads.Params, rng *rand.Rand, beat func(int)) (*show, error) 
 // ahead as they may be.
 func (s *show) run(rng *rand.Rand, beat func(int)) error {
 	steps, next := make([]int, len(s.ds)), make([]int, len(s.ds))
+	s.perLap = next
 	starve, starved, moved := len(s.ds) > 1 && rng.IntN(3) > 0, 0, true
 	for idle, turns := 0, 0; ; turns++ {
 		beat(0)
@@ -83,10 +89,10 @@ func (s *show) run(rng *rand.Rand, beat func(int)) error {
 			}
 			for ; burst >= 0 && d.Before(laps) && d.Ready(); burst-- {
 				moved = true
-				before := s.rec.traffic
+				before := s.rec.traffic + s.apart()
 				n := s.tr.Next(i, laps)
-				if steps[i]++; uint64(n) != s.rec.traffic-before {
-					return oracle.Violated(oracle.Conservation, "Next sent %d segments and says %d", s.rec.traffic-before, n)
+				if steps[i]++; uint64(n) != s.rec.traffic+s.apart()-before {
+					return oracle.Violated(oracle.Conservation, "Next sent %d segments and says %d", s.rec.traffic+s.apart()-before, n)
 				}
 				if s.rec.err != nil {
 					return s.rec.err
@@ -162,8 +168,13 @@ type print struct {
 	flags uint8
 }
 
-func printOf(seg *pcbinfo.Segment) print {
-	return print{seg.Inc.Faddr, seg.Inc.Fport, seg.Seq, seg.Len, seg.Flags}
+// printOf leaves out numbers of our own, which the other end of a connection to ourselves has.
+func printOf(mix string, seg *pcbinfo.Segment) print {
+	p := print{seg.Inc.Faddr, seg.Inc.Fport, seg.Seq, seg.Len, seg.Flags}
+	if mix == "loopback" {
+		p.seq = 0
+	}
+	return p
 }
 
 // prints is a table without connections that keeps the prints of its segments.
@@ -174,6 +185,7 @@ type prints struct {
 
 type printer struct {
 	pcbinfo.CPU
+	mix  string
 	segs []print
 }
 
@@ -181,7 +193,7 @@ func (p *prints) CPU(cpu int) pcbinfo.CPU { return &p.cpus[cpu] }
 
 func (p *printer) Input(segs []*pcbinfo.Segment) {
 	for _, seg := range segs {
-		p.segs = append(p.segs, printOf(seg))
+		p.segs = append(p.segs, printOf(p.mix, seg))
 	}
 }
 
@@ -197,7 +209,7 @@ func trace(w *workloads.Workload) (all [][]print) {
 	}
 	p := &prints{Info: in, cpus: make([]printer, w.Workers)}
 	for i := range p.cpus {
-		p.cpus[i].CPU = in.CPU(i)
+		p.cpus[i].CPU, p.cpus[i].mix = in.CPU(i), w.Mix
 	}
 	if w.Open(p) != nil {
 		return nil
@@ -205,7 +217,7 @@ func trace(w *workloads.Workload) (all [][]print) {
 	for i := range p.cpus {
 		p.cpus[i].segs = nil
 	}
-	tr := w.Start(p, workloads.Direct())
+	tr := w.Start(p, way(w.Mix))
 	for left := true; left; {
 		left = false
 		for i, d := range tr.Drivers {
@@ -226,7 +238,7 @@ func (s *show) trace() (all [][]print) {
 	for _, c := range s.rec.cpus {
 		var one []print
 		for i := range c.segs[0] {
-			one = append(one, printOf(&c.segs[0][i]))
+			one = append(one, printOf(s.w.Mix, &c.segs[0][i]))
 		}
 		all = append(all, one)
 	}
@@ -239,7 +251,7 @@ func live(sp pcbinfo.Spec, y workloads.Way, p workloads.Params, beat func(int)) 
 	if err != nil {
 		return oracle.Violated(oracle.Answer, "%+v: %w", p, err)
 	}
-	in, err := sp.New(pcbinfo.Config{CPUs: y.Handles(w.Workers), Conns: max(w.Conns, w.Flows()), Seed: p.Seed})
+	in, err := sp.New(pcbinfo.Config{CPUs: y.Handles(w.Workers), Owners: y.Model.Streams(w.Workers), Conns: max(w.Conns, w.Flows()), Seed: p.Seed})
 	if err != nil {
 		return oracle.Violated(oracle.Answer, "%v: %w", sp, err)
 	}
@@ -272,6 +284,10 @@ func replay(w *workloads.Workload, in pcbinfo.Info, y workloads.Way, table bool,
 
 // race runs all drivers at once to the end of that many laps.
 func race(tr *workloads.Traffic, times uint64, beat func(int)) error {
+	if tr.Roles.Netisr || tr.Roles.Users {
+		t := threads{tr: tr, times: times, beat: beat}
+		return t.run()
+	}
 	var c crew.Crew
 	for i := range tr.Drivers {
 		c.Go(func() error {

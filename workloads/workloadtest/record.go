@@ -31,6 +31,7 @@ type record struct {
 	tick    uint32
 	traffic uint64 // segments since the table was open
 	replay  bool   // a capture: outcomes are what they are
+	loop    bool   // both ends of connections are here
 	err     error  // the first violation
 }
 
@@ -97,6 +98,30 @@ func (r *record) life(inc *pcbinfo.ConnInfo) *life {
 	return l
 }
 
+// mirror is inc seen from the other end.
+func mirror(inc *pcbinfo.ConnInfo) *pcbinfo.ConnInfo {
+	return &pcbinfo.ConnInfo{Faddr: inc.Laddr, Laddr: inc.Faddr, Fport: inc.Lport, Lport: inc.Fport}
+}
+
+// mate is the other end of l; nil if that is not here.
+func (r *record) mate(l *life) *life {
+	if !r.loop {
+		return nil
+	}
+	return r.lives[*mirror(&l.inc)]
+}
+
+// client reports whether l is the end that connects, of two that are here.
+func (r *record) client(l *life) bool { return r.loop && l != nil && r.server(&l.inc) != &l.inc }
+
+// server is how the end that was connected to names the connection: inc, unless that is the other end's.
+func (r *record) server(inc *pcbinfo.ConnInfo) *pcbinfo.ConnInfo {
+	if _, ok := peerOf(inc); r.loop && !ok {
+		return mirror(inc)
+	}
+	return inc
+}
+
 func (s *scribe) Input(segs []*pcbinfo.Segment) {
 	b := batch{segs: len(segs), asked: s.asked}
 	s.asked = map[*life]bool{}
@@ -127,6 +152,9 @@ func (s *scribe) segment(l *life, seg *pcbinfo.Segment, one []*pcbinfo.Segment) 
 	letter := l.letter(seg)
 	if !s.r.replay {
 		s.numbers(l, letter, seg)
+	}
+	if mate := s.r.mate(l); mate != nil && int32(seg.Seq+uint32(seg.Len)-mate.snd) > 0 {
+		s.r.fail(oracle.Order, "%v: after %q its %c ends with %d before the other end has sent that: %d", l.inc, l.tail(), letter, seg.Seq+uint32(seg.Len), mate.snd)
 	}
 	before, copied := *s.CPU.Stats(), *seg
 	s.CPU.Input(one)
@@ -239,8 +267,15 @@ func (s *scribe) Abort(inc *pcbinfo.ConnInfo) error {
 	return err
 }
 
-// Connect follows a connection of our own, whose name is new each time.
+// Connect follows a connection of our own, whose name is new each time, but where the other end is ours too.
 func (s *scribe) Connect(inc *pcbinfo.ConnInfo) (uint32, error) {
+	if s.r.loop {
+		l := s.r.life(inc)
+		iss, err := s.CPU.Connect(inc)
+		s.request(l, connect, err)
+		l.snd = iss + 1
+		return iss, err
+	}
 	l := s.r.ours[inc]
 	if l == nil {
 		l = &life{inc: *inc, outbound: true, sizes: map[int]bool{}, sends: map[int]bool{}}

@@ -45,7 +45,7 @@ func Torture(seed uint64, beat func(worker int)) error {
 	sp, y, p := drawLive(rng, seed)
 	err = oracle.Guard(func() error { return live(sp, y, p, beat) })
 	if err != nil {
-		return fmt.Errorf("workload seed %d, %+v by %v on %v: %w", seed, p, y.Model, sp, err)
+		return fmt.Errorf("workload seed %d, %+v by %v, roles %s, on %v: %w", seed, p, y.Model, y.Roles.Name, sp, err)
 	}
 	return nil
 }
@@ -62,6 +62,9 @@ func turn(seed uint64, n int) int {
 
 // inspect builds p's workload and checks all that can be seen of it.
 func inspect(p workloads.Params, rng *rand.Rand, beat func(int)) error {
+	if p.Mix == "forward" || p.Mix == "arp" {
+		return inspectPackets(p, rng, beat)
+	}
 	s, err := perform(p, rng, beat)
 	if err != nil {
 		return err
@@ -90,7 +93,11 @@ func (s *show) checkSpray() error {
 }
 
 // sizes are how many connections of each mix a round may have.
-var sizes = map[string]int{"bulk": 1500, "churn": 2500, "rpc": 3000, "tpca": 2000, "synflood": 1000, "idle-heavy": 6000, "walk": 2500}
+var sizes = map[string]int{"bulk": 1500, "churn": 2500, "rpc": 3000, "tpca": 2000, "synflood": 1000, "idle-heavy": 6000, "walk": 2500,
+	"loopback": 1500, "encap": 3000, "forward": 3000, "arp": 2000}
+
+// sprayable reports whether a mix comes by a card, and has flows.
+func sprayable(mix string) bool { return mix != "loopback" && mix != "arp" }
 
 // draw makes Params of the mix whose turn it is.
 func draw(rng *rand.Rand, seed uint64) workloads.Params {
@@ -102,7 +109,7 @@ func draw(rng *rand.Rand, seed uint64) workloads.Params {
 	}
 	m := mixes[turn(seed, len(mixes))]
 	p := workloads.Params{Mix: m.Name, Seed: rng.Uint64(), Conns: logUniform(rng, 10, max(100, sizes[m.Name])), Workers: 1 + rng.IntN(5), Batch: logUniform(rng, 1, 130)}
-	if rng.IntN(2) == 0 {
+	if rng.IntN(2) == 0 && sprayable(m.Name) {
 		p.Affinity = workloads.Spray
 	}
 	if rng.IntN(4) == 0 {
@@ -120,6 +127,14 @@ func draw(rng *rand.Rand, seed uint64) workloads.Params {
 	if m.Popularity && rng.IntN(4) > 0 {
 		p.Skew = 0.5 + rng.Float64()
 	}
+	if rng.IntN(2) == 0 {
+		switch m.Name {
+		case "encap":
+			p.Tunnels = logUniform(rng, 1, 4096)
+		case "forward":
+			p.Routes, p.Ifs = logUniform(rng, 1, 5000), 1+rng.IntN(64)
+		}
+	}
 	return p
 }
 
@@ -129,14 +144,15 @@ func drawLive(rng *rand.Rand, seed uint64) (pcbinfo.Spec, workloads.Way, workloa
 	if err != nil {
 		panic("workloadtest: " + err.Error())
 	}
-	y := workloads.Direct()
-	if y.Model, err = netisr.ParseSpec(netisr.Models[rng.IntN(len(netisr.Models))].Name); err != nil {
-		panic("workloadtest: " + err.Error())
+	model := netisr.Models[rng.IntN(len(netisr.Models))].Name
+	if rng.IntN(3) == 0 {
+		model += fmt.Sprintf(":qlimit=%d", logUniform(rng, 1, 300))
 	}
+	y := workloads.Way{Model: mustParse(model), Roles: workloads.RoleSets[rng.IntN(len(workloads.RoleSets))]}
 	p := draw(rng, seed/7)
 	p.Conns, p.Workers = logUniform(rng, 10, 400), 1+rng.IntN(4)
-	if sp.Workers > 0 {
-		p.Workers = min(p.Workers, sp.Workers)
+	if sp.Workers > 0 && !(sp.Owned && y.Model.Owns) { // one goroutine does everything
+		p.Workers, y.Roles = min(p.Workers, sp.Workers), workloads.RoleSets[0]
 	}
 	return sp, y, p
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,12 +24,14 @@ func bench(ctx context.Context, args []string, std streams) error {
 	if err != nil {
 		return err
 	}
-	facts := machine.Gather()
-	cpus := max(1, min(len(facts.Topology.Allowed), runtime.GOMAXPROCS(0))) // the latter knows a container's quota
-	if err := r.plan(cpus); err != nil {
+	if err := r.plan(cpus(machine.Gather().Topology)); err != nil {
 		return err
 	}
-	o := r.options
+	return measure(ctx, std, r.options, report)
+}
+
+// measure runs o in processes of this binary, and has report tell of the results file.
+func measure(ctx context.Context, std streams, o harness.Options, report func(streams, string) error) error {
 	o.Stderr = std.err
 	self, err := os.Executable()
 	if err != nil {
@@ -45,42 +49,31 @@ func bench(ctx context.Context, args []string, std streams) error {
 	return err
 }
 
+// cpus is how many the process may use; GOMAXPROCS knows a container's quota.
+func cpus(t machine.Topology) int { return max(1, min(len(t.Allowed), runtime.GOMAXPROCS(0))) }
+
 // A request is what the command line asks bench for.
 type request struct {
 	matrix  harness.Matrix
 	options harness.Options
 	quick   bool
+	compete bool // leave the controls out
 }
 
 // readBench reads bench's flags.
 func readBench(args []string, std streams) (*request, error) {
 	r := &request{}
-	o, p := &r.options, &r.matrix.Params
+	o := &r.options
 	fs := newFlagSet("bench")
 	matrixFlags(fs, &r.matrix)
 	fs.BoolVar(&r.quick, "quick", false, "a first look in 20 seconds: churn only, the fewest and the most workers")
 	fs.DurationVar(&o.Budget, "budget", 0, "about how long the whole run may take (default 4m30s; with -quick 15s)")
-	fs.DurationVar(&o.Measure, "measure", 0, "measured time of a sample (default: what the budget allows, 20ms to 200ms)")
-	fs.IntVar(&o.Processes, "processes", 5, "fresh processes over which the samples are spread")
-	fs.IntVar(&o.Rounds, "rounds", 2, "samples of each experiment a process")
-	fs.Uint64Var(&o.Seed, "seed", 1, "seed of the workload")
-	fs.StringVar(&o.Dir, "results", "results", "results folder")
+	runFlags(fs, o, 5, 2)
 	if err := parse(fs, std, args); err != nil {
 		return nil, err
 	}
-	switch {
-	case o.Processes < 1 || o.Rounds < 1 || o.Budget < 0 || o.Measure < 0:
-		return nil, errUsage{errors.New("-processes and -rounds must be at least 1, -budget and -measure not negative")}
-	case !(p.V6 >= 0):
-		return nil, errUsage{fmt.Errorf("v6=%v: want a share from 0 to 1", p.V6)}
-	case strings.Contains(o.Dir, "="):
-		return nil, errUsage{fmt.Errorf("-results %q: benchstat takes a path with = for a label", o.Dir)}
-	}
-	if p.V6 == 0 {
-		p.V6 = -1 // none; in Params zero stands for the default
-	}
-	if p.Trace != "" && len(r.matrix.Mixes) == 0 {
-		r.matrix.Mixes = []string{"pcap"}
+	if err := r.settle(); err != nil {
+		return nil, err
 	}
 	switch {
 	case o.Budget == 0 && r.quick && !isSet(fs, "budget"):
@@ -91,6 +84,23 @@ func readBench(args []string, std streams) (*request, error) {
 	return r, nil
 }
 
+// runFlags binds what bench and sweep have in common of o, with these defaults.
+func runFlags(fs *flag.FlagSet, o *harness.Options, processes, rounds int) {
+	fs.DurationVar(&o.Measure, "measure", 0, "measured time of a sample (default: what the budget allows, 20ms to 200ms)")
+	fs.IntVar(&o.Processes, "processes", processes, "fresh processes over which the samples are spread")
+	fs.IntVar(&o.Rounds, "rounds", rounds, "samples of each experiment a process")
+	fs.Uint64Var(&o.Seed, "seed", 1, "seed of the workload")
+	fs.StringVar(&o.Dir, "results", "results", "results folder")
+}
+
+// settle checks what flags say beside the matrix.
+func (r *request) settle() error {
+	if o := &r.options; o.Processes < 1 || o.Rounds < 1 || o.Budget < 0 || o.Measure < 0 {
+		return errUsage{errors.New("-processes and -rounds must be at least 1, -budget and -measure not negative")}
+	}
+	return cmp.Or(resultsFolder(r.options.Dir), settle(&r.matrix))
+}
+
 // plan makes the experiments for a machine of that many CPUs, and says what is wrong with them.
 func (r *request) plan(cpus int) (err error) {
 	r.matrix.CPUs = cpus
@@ -98,6 +108,9 @@ func (r *request) plan(cpus int) (err error) {
 		r.matrix.Quick()
 	}
 	r.options.Experiments = r.matrix.Experiments()
+	if r.compete {
+		r.options.Experiments = slices.DeleteFunc(r.options.Experiments, func(e harness.Experiment) bool { return slices.Contains(controls(), e.Scheme) })
+	}
 	if err := harness.Validate(r.options.Experiments); err != nil {
 		return errUsage{err}
 	}
@@ -122,15 +135,44 @@ func matrixFlags(fs *flag.FlagSet, m *harness.Matrix) {
 	listFlag(fs, &m.Batches, "batch", "most segments a batch (default 32)", atLeast1)
 	listFlag(fs, &m.Affinities, "affinity", "rss, spray (default rss)", func(s string) (workloads.Affinity, error) { return workloads.Affinity(s), nil })
 	listFlag(fs, &m.Pins, "pin", "cpu: a thread and a CPU a worker; none: goroutines (default cpu)", asString)
+	listFlag(fs, &m.Arrivals, "arrivals", "open loop: when segments come, poisson, burst or onoff, with options as in burst:interval=50us (default a closed loop)", asString)
+	listFlag(fs, &m.Loads, "loads", "of an open loop: what is offered, in percent of the closed loop's maximum", aboveZero)
+	listFlag(fs, &m.Rates, "rates", "of an open loop: what is offered, in segments a second over all workers", aboveZero)
 	p := &m.Params
 	fs.Float64Var(&p.Skew, "skew", 0, "Zipf exponent of the connections' popularity")
 	number(fs, &p.Listeners, "listeners", "listening ports (default 1)")
 	number(fs, &p.Peers, "peers", "foreign addresses (default 254)")
 	number(fs, &p.Payload, "payload", "text bytes of a data segment (default the mix's own)")
 	number(fs, &p.Walkers, "walkers", "pcblist walkers beside the workers")
+	number(fs, &p.Tunnels, "tunnels", "tunnels that packets come out of (mix encap; default 16)")
+	number(fs, &p.Routes, "routes", "routes of each address family (mix forward; default 1024)")
+	number(fs, &p.Ifs, "ifs", "output interfaces (mix forward; default 4)")
 	fs.Float64Var(&p.V6, "v6", 0.25, "share of IPv6 connections, 0 to 1")
 	fs.StringVar(&p.Trace, "trace", "", "capture to replay: pcap or pcapng (mix pcap)")
 	fs.BoolVar(&m.Force, "force", false, "run more workers than a scheme is correct for")
+}
+
+// resultsFolder refuses what benchstat would not read.
+func resultsFolder(dir string) error {
+	if strings.Contains(dir, "=") {
+		return errUsage{fmt.Errorf("-results %q: benchstat takes a path with = for a label", dir)}
+	}
+	return nil
+}
+
+// settle turns what flags say into what Params say.
+func settle(m *harness.Matrix) error {
+	p := &m.Params
+	if !(p.V6 >= 0) {
+		return errUsage{fmt.Errorf("v6=%v: want a share from 0 to 1", p.V6)}
+	}
+	if p.V6 == 0 {
+		p.V6 = -1 // none; in Params zero stands for the default
+	}
+	if p.Trace != "" && len(m.Mixes) == 0 {
+		m.Mixes = []string{"pcap"}
+	}
+	return nil
 }
 
 func asString(s string) (string, error) { return s, nil }
@@ -147,6 +189,15 @@ func listFlag[T any](fs *flag.FlagSet, p *[]T, name, doc string, parse func(stri
 		}
 		return nil
 	})
+}
+
+// aboveZero reads a number that may be left out but not be given as zero.
+func aboveZero(text string) (float64, error) {
+	v, err := strconv.ParseFloat(text, 64)
+	if err == nil && !(v > 0) {
+		err = errors.New("want more than 0")
+	}
+	return v, err
 }
 
 // atLeast1 reads a number that may be left out but not be given as zero.

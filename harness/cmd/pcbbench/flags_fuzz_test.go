@@ -9,12 +9,13 @@ import (
 
 	"pcbbench/locks"
 	"pcbbench/pcbinfo"
+	"pcbbench/workloads/netisr"
 )
 
 // FuzzFlags gives arbitrary command lines, an argument a line, to what reads them. Nothing is measured.
 func FuzzFlags(f *testing.F) {
 	for _, line := range []string{"", "-quick", "-schemes\nglobal,connp:groups=16\n-workers\n1,2", "-v6\nNaN", "-locks\nmcs:spin\n-schemes\nsmr:smr=gc", "-budget\n1h\n-skew\n0.9\n-mixes\nrpc",
-		"-conns\n5", "--\nx", "-h", "-pin=none\n-affinity=spray\n-batch=1"} {
+		"-dispatch\nnetisr2:policy=source:qlimit=64,hybrid\n-roles\nsplit,all", "-dispatch\ndirect:policy=flow\n-roles\n", "-conns\n5", "--\nx", "-h", "-pin=none\n-affinity=spray\n-batch=1", "-arrivals\nburst:frames=3\n-loads\n10,1e2", "-rates\nInf"} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
@@ -24,6 +25,11 @@ func FuzzFlags(f *testing.F) {
 		args := strings.Split(line, "\n")
 		std := streams{strings.NewReader(""), io.Discard, io.Discard}
 		r, err := readBench(args, std)
+		if err == nil {
+			err = r.plan(3)
+		}
+		refused(t, err)
+		r, err = readSweep(args, std)
 		if err == nil {
 			err = r.plan(3)
 		}
@@ -38,6 +44,11 @@ func FuzzFlags(f *testing.F) {
 				oneLiner(t, err)
 			} else if again, err := pcbinfo.ParseSpec(sp.String()); err != nil || again.String() != sp.String() {
 				t.Errorf("scheme %q is read back as %v, %v", sp, again, err)
+			}
+			if sp, err := netisr.ParseSpec(arg); err != nil {
+				oneLiner(t, err)
+			} else if again, err := netisr.ParseSpec(sp.String()); err != nil || again.String() != sp.String() {
+				t.Errorf("dispatch %q is read back as %v, %v", sp, again, err)
 			}
 			if sp, err := locks.ParseSpec(arg); err != nil {
 				oneLiner(t, err)

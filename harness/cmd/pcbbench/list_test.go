@@ -28,11 +28,7 @@ func TestList(t *testing.T) {
 		}
 	}
 	for _, s := range pcbinfo.Schemes {
-		name := s.Name
-		for _, o := range s.Options {
-			name += "[:" + o + "=…]"
-		}
-		listed(name+" ", s.Doc, s.Source)
+		listed(named(s.Name, s.Options), s.Doc, s.Source)
 	}
 	for _, k := range locks.Kinds {
 		listed(k.Name+" ", k.Doc, k.Source)
@@ -49,6 +45,20 @@ func TestList(t *testing.T) {
 		listed(m.Name+" ", m.Doc, m.Source)
 	}
 	for _, m := range netisr.Models {
-		listed(m.Name+" ", m.Doc, m.Source)
+		listed(named(m.Name, m.Options), m.Doc, m.Source)
 	}
+	for _, r := range workloads.RoleSets {
+		listed(r.Name+" ", r.Doc, "")
+	}
+	for _, p := range workloads.Processes {
+		listed(named(p.Name, p.Options), p.Doc, "")
+	}
+}
+
+// named is how a name with options begins its line.
+func named(name string, options []string) string {
+	for _, o := range options {
+		name += "[:" + o + "=…]"
+	}
+	return name + " "
 }

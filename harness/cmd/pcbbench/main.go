@@ -3,9 +3,13 @@
 //	pcbbench bench      measure a matrix and write results/<machine>/<date>-<commit>.txt
 //	pcbbench torture    hold all of it to what it promises, under random schedules
 //	pcbbench schedules  and under schedules that are chosen one by one (needs the tag sim)
+//	pcbbench sweep      open loops of growing load, their knees and their picture
+//	pcbbench plot F     draw that picture again
 //	pcbbench compare    two results files, by benchstat
 //	pcbbench summary F  say in two sentences which scheme won where
-//	pcbbench list       the schemes, locks, mixes and dispatch models
+//	pcbbench netstat    run experiments once and show what netisr's queues did, as netstat -Q does
+//	pcbbench handoff    measure what handing a packet to another thread costs, in several ways
+//	pcbbench list       the schemes, locks, mixes, dispatch models and roles
 //
 // Run a subcommand with -h for its flags.
 package main
@@ -40,10 +44,14 @@ func commands() []command {
 	return []command{
 		{"bench", "measure a matrix of experiments", bench},
 		{"compare", "compare two results files by benchstat", compareCmd},
+		{"sweep", "offer each dispatch × scheme pair more and more, and show where it bends", sweep},
+		{"plot", "draw a sweep's picture again", plot},
 		{"summary", "say in two sentences which scheme won where", summary},
 		{"torture", "hold everything to what it promises, under random schedules", tortureCmd},
 		{"schedules", "and under schedules that are chosen one by one", schedules},
-		{"list", "list schemes, locks, mixes and dispatch models", list},
+		{"netstat", "run experiments once and show what netisr's queues did", netstat},
+		{"handoff", "measure what handing a packet to another thread costs", handoffCmd},
+		{"list", "list schemes, locks, mixes, dispatch models and roles", list},
 		{"process", "measure the job on standard input (started by bench)", process},
 	}
 }

@@ -60,8 +60,8 @@ func proven(std streams, path string) error {
 // compareCmd compares two results files by benchstat, and says what is known of the code behind them.
 func compareCmd(_ context.Context, args []string, std streams) error {
 	fs := newFlagSet("compare")
-	row := fs.String("row", "/mix@alpha /workers@num /work@num /scheme@alpha /lock /conns@num /batch@num /dispatch /affinity /pin", "benchstat's -row: what names a row")
-	filter := fs.String("filter", ".unit:(ns/seg OR p99-ns)", "benchstat's -filter")
+	row := fs.String("row", "/mix@alpha /workers@num /work@num /scheme@alpha /lock /conns@num /batch@num /dispatch /affinity /pin /roles /arrivals /load@num /rate@num", "benchstat's -row: what names a row")
+	filter := fs.String("filter", ".unit:(ns/seg OR p99-ns OR lat-p99-ns)", "benchstat's -filter")
 	if err := parse(fs, std, args, "old results file", "new results file"); err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func controls() (names []string) {
 	return names
 }
 
-func isControl(s pcbinfo.Scheme) bool { return s.Lock == "" }
+func isControl(s pcbinfo.Scheme) bool { return s.Lock == "" && !s.Owned }
 
 // quote spells a command so that a shell reads it as it is.
 func quote(args []string) string {

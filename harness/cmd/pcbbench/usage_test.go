@@ -39,7 +39,7 @@ func TestHelpListsFlags(t *testing.T) {
 	}
 	fs := newFlagSet("bench")
 	matrixFlags(fs, new(harness.Matrix))
-	names := []string{"quick", "budget", "measure", "processes", "rounds", "seed", "results"}
+	names := []string{"quick", "budget", "arrivals", "loads", "rates", "measure", "processes", "rounds", "seed", "results"}
 	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
 	for _, name := range names {
 		if !strings.Contains(out, "\n  -"+name+" ") && !strings.Contains(out, "\n  -"+name+"\n") {
@@ -74,6 +74,10 @@ func TestRefusals(t *testing.T) {
 		{[]string{"-mixes", "nothere"}, []string{`unknown mix "nothere"`, "churn"}},
 		{[]string{"-locks", "nothere"}, []string{`unknown lock "nothere"`, "mcs"}},
 		{[]string{"-dispatch", "nothere"}, []string{`unknown dispatch model "nothere"`, "direct"}},
+		{[]string{"-dispatch", "hybrid:policy=nothere"}, []string{"dispatch hybrid", `policy="nothere"`, "source, flow, cpu"}},
+		{[]string{"-dispatch", "hybrid:nothere=1"}, []string{"dispatch hybrid", `unknown option "nothere"`, "policy, qlimit"}},
+		{[]string{"-dispatch", "netisr2,deferred:qlimit=10241"}, []string{"dispatch deferred", `qlimit="10241"`, "1 to 10240"}},
+		{[]string{"-roles", "nothere"}, []string{`unknown roles "nothere"`, "all, netisr, user, split"}},
 		{[]string{"-pin", "nothere"}, []string{`unknown pin "nothere"`, "none"}},
 		{[]string{"-affinity", "nothere"}, []string{`unknown affinity "nothere"`, "spray"}},
 		{[]string{"-workers", "0"}, []string{`"0"`, "-workers", "at least 1"}},
@@ -118,6 +122,16 @@ func TestSummaryRefusals(t *testing.T) {
 		{[]string{"summary", missing}, exitUsage, missing},
 		{[]string{"summary", missing, "more"}, exitUsage, `unexpected argument "more"`},
 		{[]string{"summary", "main.go"}, exitFailed, "no result"},
+		{[]string{"netstat", "more"}, exitUsage, `unexpected argument "more"`},
+		{[]string{"netstat", "-Q"}, exitUsage, "-Q"},
+		{[]string{"netstat", "-measure", "0s"}, exitUsage, "-measure must be more than 0"},
+		{[]string{"netstat", "-v6", "2"}, exitUsage, "0 to 1"},
+		{[]string{"netstat", "-roles", "nothere"}, exitUsage, "all, netisr, user, split"},
+		{[]string{"netstat", "-schemes", "unsync", "-workers", "2"}, exitUsage, "-force"},
+		{[]string{"handoff", "more"}, exitUsage, `unexpected argument "more"`},
+		{[]string{"handoff", "-rounds", "0"}, exitUsage, "-rounds must be at least 1"},
+		{[]string{"handoff", "-measure", "0s"}, exitUsage, "-measure more than 0"},
+		{[]string{"handoff", "-results", "a=b"}, exitUsage, "benchstat"},
 		{[]string{"list", "more"}, exitUsage, `unexpected argument "more"`},
 		{[]string{"process", "more"}, exitUsage, `unexpected argument "more"`},
 	} {
