@@ -12,7 +12,7 @@ SCHEDULESFLAGS ?=
 TORTUREFLAGS ?=
 MUTANTFLAGS  ?=
 
-.PHONY: help torture mutants bench quick sweep handoff compare list build test race torture-test fuzz schedules lint check clean
+.PHONY: help torture mutants bench dispatch quick sweep handoff compare list build test race torture-test fuzz schedules lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ help: ## list the targets
 
 bench: build ## measure the default matrix (5 minutes) or, with TRACE=file.pcap, the replay of a capture
 	@$(BIN) bench -results $(RESULTS) $(if $(TRACE),-trace '$(TRACE)') $(BENCHFLAGS)
+
+dispatch: build ## every dispatch model under every locked scheme, each kind of traffic, 1 worker and all CPUs (10 minutes)
+	@$(BIN) bench -results $(RESULTS) -dispatch all -schemes global,refcount,connp,smr -work 500 -budget 10m \
+		-mixes bulk,churn,rpc,tpca,loopback,encap,forward,arp $(BENCHFLAGS)
 
 quick: build ## a first table in 20 seconds
 	@$(BIN) bench -quick -results $(RESULTS) $(BENCHFLAGS)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,7 +148,8 @@ func (r *runner) each() int { return len(r.Experiments) + len(r.Handoffs) }
 
 // samples is how many samples that many rounds of a process have.
 func (r *runner) samples(rounds int) int {
-	vs, _, err := resolveAll(r.Experiments)
+	loaded := slices.DeleteFunc(slices.Clone(r.Experiments), func(e Experiment) bool { return e.Load == 0 })
+	vs, _, err := resolveAll(loaded)
 	if err != nil {
 		panic("harness: " + err.Error()) // Validate has told
 	}

@@ -43,11 +43,19 @@ func orElse[T any](list *[]T, values ...T) {
 	}
 }
 
-// Experiments lists the matrix. What a scheme named in Schemes cannot do is left in, to be refused by name.
+// Experiments lists the matrix. What a scheme named in Schemes cannot do is left in, to be refused by name. A mix whose packets are not for the
+// table runs once for all schemes, on the one without a table.
 func (m Matrix) Experiments() (es []Experiment) {
 	named := len(m.Schemes) > 0
 	m.defaults()
 	for _, e := range m.product() {
+		if mix, err := workloads.FindMix(e.Workload.Mix); err == nil && mix.NoTable {
+			if e.Scheme == m.Schemes[0] && e.Lock == m.Locks[0] {
+				e.Scheme, e.Lock = pcbinfo.Schemes[0].Name, "default"
+				es = append(es, e)
+			}
+			continue
+		}
 		i := slices.IndexFunc(pcbinfo.Schemes, func(s pcbinfo.Scheme) bool { return s.Name == e.Scheme })
 		if named || fits(pcbinfo.Schemes[i], e) {
 			es = append(es, e)

@@ -142,16 +142,21 @@ func (s *Sample) noise(put func(string, float64)) {
 	put("disturbed", disturbed)
 }
 
-// counts are the scheme's own counters and those of the whole table, a segment taken in since the table was open.
+// counts are the scheme's own counters and those of the whole table, a segment taken in since the table was open; and those of the mix's other
+// protocols, a packet sent.
 func (s *Sample) counts(put func(string, float64)) {
 	total := float64(max(1, s.Stats.Segments()))
-	for _, c := range s.Counters {
-		if c.Gauge {
-			put(c.Name, float64(c.Value))
-		} else {
-			put(c.Name+"/seg", float64(c.Value)/total)
+	list := func(cs []pcbinfo.Counter, total float64) {
+		for _, c := range cs {
+			if c.Gauge {
+				put(c.Name, float64(c.Value))
+			} else {
+				put(c.Name+"/seg", float64(c.Value)/total)
+			}
 		}
 	}
+	list(s.Counters, total)
+	list(s.Path, float64(max(1, s.Sent)))
 	for _, c := range []pcbinfo.Counter{
 		{Name: "drops", Value: s.Stats.Drops()},
 		{Name: "reordered", Value: s.Stats.Outcomes[pcbinfo.DropOrder]},

@@ -316,16 +316,12 @@ func (r *run) arrivals(d *workloads.Driver, phase int32) {
 	}
 }
 
-// rest is what a worker does that has nothing to do. One that waits for an arrival polls, since nobody rings when that comes, and lets the other threads
-// of its CPU run: a pinned goroutine that yields to Go's scheduler would pay two wake-ups.
+// rest is what a worker does that has nothing to do. One that waits for an arrival polls, since nobody rings when that comes.
 func (r *run) rest(d *workloads.Driver) {
-	switch {
-	case !d.Arriving():
+	if d.Arriving() {
+		r.t.Yield()
+	} else {
 		d.Await()
-	case r.v.Pin == PinCPU:
-		machine.Yield()
-	default:
-		runtime.Gosched()
 	}
 }
 
@@ -401,7 +397,7 @@ func (r *run) until(i int, d *workloads.Driver, w *worker, target uint64, done f
 		if r.turn(i, d, w, 0, draining, d.Before(target)) {
 			w.beat.Add(1)
 		} else {
-			runtime.Gosched()
+			r.t.Yield()
 		}
 	}
 }

@@ -65,6 +65,7 @@ type Sample struct {
 	Isr        netisr.Stats // of the whole sample, as are Stats and Counters
 	UserWakes  netisr.Wakes // of users who have threads of their own
 	Counters   []pcbinfo.Counter
+	Path       []pcbinfo.Counter    // of the mix's protocols beside TCP
 	Open       *workloads.OpenStats // of an open loop's arrivals within Window; nil: a closed loop
 	Window     time.Duration
 }
@@ -108,6 +109,9 @@ func (b *bench) open(v *variant, seed uint64, tm Timing) (*run, *Sample, error) 
 	w.Forget()
 	way := v.way
 	way.Now = b.clock.Now
+	if v.Pin == PinCPU {
+		way.Yield = machine.Yield // a pinned goroutine that yields to Go's scheduler pays two wake-ups
+	}
 	t := w.Start(in, way)
 	if v.open() {
 		rate, err := v.offered()
@@ -140,7 +144,7 @@ func (r *run) check(s *Sample) error {
 	for _, d := range r.ds {
 		s.Sent += d.Sent()
 	}
-	s.Stats, s.Counters = r.in.Stats().Since(r.w.Opened()), since(r.in.Counters(), r.opened)
+	s.Stats, s.Counters, s.Path = r.in.Stats().Since(r.w.Opened()), since(r.in.Counters(), r.opened), r.w.Counters()
 	return r.in.Close()
 }
 

@@ -15,6 +15,8 @@ type Way struct {
 	Model netisr.Spec
 	Roles Roles
 	Now   func() int64 // a clock for wake-ups; nil: they are not measured
+	// Yield is what a thread calls that has nothing to do and does not sleep; nil: runtime.Gosched, which is dear for a goroutine that is bound to a thread.
+	Yield func()
 }
 
 // Direct is the way with nothing in between.
@@ -49,6 +51,9 @@ type Traffic struct {
 
 // Start makes one driver for each worker, on in's handles behind y's model.
 func (w *Workload) Start(in pcbinfo.Info, y Way) *Traffic {
+	if y.Yield == nil {
+		y.Yield = runtime.Gosched
+	}
 	h := y.Roles.assign(w.Workers, y.Model)
 	inline := y.Model.Inline && !w.async
 	t := &Traffic{Way: y, w: w, inline: inline, atOnce: inline && !y.Roles.Users}
@@ -56,7 +61,7 @@ func (w *Workload) Start(in pcbinfo.Info, y Way) *Traffic {
 		t.table = append(t.table, in.CPU(i))
 	}
 	t.Isr = y.Model.New(netisr.Config{Table: in, Contexts: h.contexts, Streams: h.streams, Users: h.users,
-		Protocols: w.protocols(t), Poll: !y.Roles.Netisr, Now: y.Now})
+		Protocols: w.protocols(t), Poll: !y.Roles.Netisr, Now: y.Now, Yield: y.Yield})
 	t.clock = t.Isr.User(w.Workers)
 	for i, r := range w.Rings {
 		t.Drivers = append(t.Drivers, t.driver(i, r))
@@ -147,12 +152,12 @@ func (t *Traffic) Play(i int, laps uint64, step func() bool) {
 			return
 		}
 		if t.Next(i, laps) == 0 {
-			runtime.Gosched()
+			t.Yield()
 		}
 	}
 	for t.End(); !t.Over() && step(); {
 		if t.Poll(i) == 0 {
-			runtime.Gosched()
+			t.Yield()
 		}
 	}
 	t.Poll(i) // requests that their users did not wait for
@@ -183,7 +188,7 @@ func (t *Traffic) Over() bool { return t.over.Load() }
 // polls for others, or waits for what does not wake it: a queue, another worker's phase, or, with no connection of its own, the end of the clock.
 func (d *Driver) Await() {
 	if !d.t.Roles.Netisr || d.peers != nil || d.left != nil || len(d.ring.batches) == 0 {
-		runtime.Gosched()
+		d.t.Yield()
 		return
 	}
 	d.input.Sleep(func() bool { return d.t.Over() || d.Ready() || !d.t.Roles.Users && d.Answerable() })

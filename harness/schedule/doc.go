@@ -1,7 +1,7 @@
-// Package schedule runs small configurations of the locks, reclamations and tables under schedules that it chooses, and says which
+// Package schedule runs small configurations of the locks, reclamations, tables and dispatch models under schedules that it chooses, and says which
 // schedule breaks a promise. It needs a build with the tag sim (package locks/probe).
 //
-// A Subject is two to four workers with a few operations each on a fresh lock or table. A simulation runs them one at a time; at each
+// A Subject is two to four workers with a few operations each on a fresh lock, table or model. A simulation runs them one at a time; at each
 // point where shared memory is touched a strategy says who goes on:
 //
 //   - exhaustive: every schedule with at most two preemptions, fewest first (Musuvathi and Qadeer, "Iterative Context Bounding", PLDI 2007).

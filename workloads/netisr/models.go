@@ -2,6 +2,7 @@ package netisr
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -148,6 +149,9 @@ func (sp Spec) Streams(cpus int) int {
 func (sp Spec) New(c Config) Isr {
 	if c.QLimit == 0 {
 		c.QLimit = DefaultQLimit
+	}
+	if c.Yield == nil {
+		c.Yield = runtime.Gosched
 	}
 	protocols := slices.Clone(c.Protocols)
 	for i := range protocols {

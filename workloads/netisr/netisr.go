@@ -69,7 +69,7 @@ type Isr interface {
 	User(i int) pcbinfo.CPU
 	// Workers are those of the workstreams that have one.
 	Workers() []Worker
-	// Stop ends Serve, when all that was queued has been handled. Nothing may be dispatched after it.
+	// Stop ends Serve, when all that was queued has been handled. Nothing may be dispatched after it, not by handlers either.
 	Stop()
 	// Stats are the counts so far. Call it at rest.
 	Stats() Stats
@@ -85,6 +85,8 @@ type Config struct {
 	Protocols []Protocol // at most MaxProtocols
 	QLimit    int        // of protocols that set none; 0: DefaultQLimit. Spec's qlimit= overrides both
 	Poll      bool       // nobody sleeps in Serve: Run is called instead
+	// Yield lets other threads run, for who waits without sleeping; nil: runtime.Gosched.
+	Yield func()
 	// Now is a clock for the latency of wake-ups, in units of the caller's; nil: it is not measured.
 	Now func() int64
 }

@@ -1,7 +1,6 @@
 package netisr
 
 import (
-	"runtime"
 	"sync/atomic"
 
 	"pcbbench/locks"
@@ -174,12 +173,13 @@ func (s *sender) send(to int, r *request) {
 	s.keeper.deliver(r.to, r)
 }
 
-// patience is how often who does not sleep looks before he gives way: a few µs, as a goroutine that is bound to a thread pays two wake-ups for it.
+// patience is how often who does not sleep looks before he gives way, which takes a few µs: about what it costs to come back.
 const patience = 100
 
 // wait returns when r is the sender's again. After Stop nobody looks at the workstream any more, so the sender does.
 func (s *sender) wait(r *request) {
 	for turn := 0; s.waits(r); turn++ {
+		probe.Load(&s.keeper.stopped)
 		switch {
 		case s.keeper.stopped.Load():
 			r.to.finish()
@@ -194,7 +194,7 @@ func (s *sender) wait(r *request) {
 			locks.Pause(1)
 		} else {
 			probe.Pause()
-			runtime.Gosched()
+			s.keeper.c.Yield()
 		}
 	}
 }
@@ -234,6 +234,7 @@ func (k *keeper) User(i int) pcbinfo.CPU { return k.users[i] }
 
 // Stop ends Serve, and wakes who waits for an answer to give it himself.
 func (k *keeper) Stop() {
+	probe.Store(&k.stopped)
 	k.stopped.Store(true)
 	k.isr.Stop()
 	k.walks.bell.Ring()

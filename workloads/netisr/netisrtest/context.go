@@ -47,6 +47,7 @@ type context struct {
 	out     netisr.Dispatcher
 	rng     *rand.Rand
 	packets []packet // those that are inside of others last
+	next    int      // packet, of offerOnce
 	drops   uint64   // how often one was refused
 	_       [128]byte
 	handled atomic.Uint64

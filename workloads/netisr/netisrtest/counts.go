@@ -192,8 +192,8 @@ func (r *rig) crowded(proto uint8) bool {
 type marks [][protocols]int
 
 // look compares how much is queued with what should be.
-func (m *marks) look(r *rig, queued uint64) error {
-	s := r.isr.Stats()
+func (m *marks) look(r *rig) error {
+	s, queued := r.isr.Stats(), r.accepted()-r.handled()
 	if *m == nil {
 		*m = make(marks, len(s.Streams))
 	}

@@ -2,14 +2,16 @@ package netisrtest
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 
 	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
+	"pcbbench/workloads/netisr"
 )
 
-// mostRequests is how many a user makes at most; they are numbered by 16 bits.
-const mostRequests = 1000
+// mostRequests is how many a user makes at most: several times as many as may be on their way.
+const mostRequests = 300
 
 // live has all contexts send at once, beside the workers, until all packets have been handled.
 func (r *rig) live() error {
@@ -63,34 +65,34 @@ func (r *rig) stop() error {
 	return nil
 }
 
-// small is how many packets the contexts of a short phase send together, at most.
+// small is about how many packets the contexts send together in phases that take no time.
 const small = 300
+
+// write makes as many packets as there are in one of those, with nothing inside of them.
+func (r *rig) write() {
+	r.c.Segments = min(r.c.Segments, 1+small/len(r.contexts))
+	for _, x := range r.contexts {
+		x.write(r.c.Segments, false)
+	}
+}
 
 // full fills the queues while nobody handles anything, and then stops the workers as they begin: what was accepted is handled, what was refused is not.
 func (r *rig) full() error {
-	r.c.Segments = min(r.c.Segments, small)
-	var left []*pcbinfo.Segment
+	r.write()
 	for _, x := range r.contexts {
-		x.write(r.c.Segments, false)
 		for i := range x.packets {
 			x.packets[i].queue = true
 		}
-		for all := x.outer(); len(all) > 0; {
-			batch := left[:0]
-			for k := range x.cut(all) {
-				batch = append(batch, &all[k].seg)
-			}
-			all = all[len(batch):]
-			refused, err := x.try(batch, true)
-			if err != nil {
+		for x.next < len(x.packets) {
+			if err := x.offerOnce(); err != nil {
 				return err
 			}
-			r.total -= uint64(len(refused))
 		}
 	}
 	if r.c.Poll {
-		return r.emptied()
+		return r.empty()
 	}
+	r.total = r.accepted()
 	if rand.New(rand.NewPCG(r.c.Seed, 0)).IntN(2) == 0 {
 		r.isr.Stop() // before they begin
 	}
@@ -107,8 +109,61 @@ func (r *rig) full() error {
 	return r.account()
 }
 
-// emptied runs all workers until they find nothing.
-func (r *rig) emptied() error {
+// still is one goroutine that does everything in a random order, so that it is known at each step how much is queued.
+func (r *rig) still() error {
+	rng := rand.New(rand.NewPCG(r.c.Seed, 1))
+	r.write()
+	var marks marks
+	for range small {
+		var err error
+		if rng.IntN(3) > 0 {
+			err = r.contexts[rng.IntN(len(r.contexts))].offerOnce()
+		} else {
+			err = r.run(r.workers[rng.IntN(len(r.workers))])
+		}
+		if err == nil {
+			err = marks.look(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := r.empty(); err != nil {
+		return err
+	}
+	return marks.check(r)
+}
+
+// offerOnce offers x's next packets; those that are refused are gone. Nobody else does anything meanwhile, so the first of them came to a full queue.
+func (x *context) offerOnce() error {
+	next := x.packets[x.next:]
+	n := x.cut(next)
+	var batch []*pcbinfo.Segment
+	for k := range n {
+		batch = append(batch, &next[k].seg)
+	}
+	if _, err := x.try(batch, n > 0 && next[0].queue); err != nil {
+		return err
+	}
+	x.next += n
+	if k := slices.IndexFunc(next[:n], func(p packet) bool { return !p.accepted }); k >= 0 && !x.crowded(next[k].seg.Proto) {
+		return oracle.Violated(oracle.Measure, "a packet of %s was refused, and no queue of them is full", kinds[next[k].seg.Proto].name)
+	}
+	return nil
+}
+
+// run has a worker say how much it did.
+func (r *rig) run(w netisr.Worker) error {
+	before := r.handled()
+	if n := w.Run(); r.handled()-before != uint64(n) {
+		return oracle.Violated(oracle.Conservation, "a worker says that it handled %d packets, and handled %d", n, r.handled()-before)
+	}
+	return nil
+}
+
+// empty runs all workers until they find nothing.
+func (r *rig) empty() error {
+	r.total = r.accepted()
 	for n := 1; n > 0; {
 		n = 0
 		for _, w := range r.workers {
@@ -122,56 +177,14 @@ func (r *rig) emptied() error {
 	return r.account()
 }
 
-// still is one goroutine that does everything in a random order, so that it is known at each step how much is queued.
-func (r *rig) still() error {
-	rng := rand.New(rand.NewPCG(r.c.Seed, 1))
-	r.c.Segments = min(r.c.Segments, small)
-	next := make([]int, len(r.contexts))
+// accepted is how many packets have been, of those that contexts sent themselves.
+func (r *rig) accepted() (n uint64) {
 	for _, x := range r.contexts {
-		x.write(r.c.Segments, false)
-	}
-	var marks marks
-	accepted := uint64(0)
-	for range small {
-		before := r.handled()
-		if x := r.contexts[rng.IntN(len(r.contexts))]; rng.IntN(3) > 0 {
-			all := x.outer()[next[x.index]:]
-			n := x.cut(all)
-			var batch []*pcbinfo.Segment
-			for k := range n {
-				batch = append(batch, &all[k].seg)
-			}
-			refused, err := x.try(batch, n > 0 && all[0].queue)
-			if err != nil {
-				return err
-			}
-			for k := range n {
-				if p := &all[k]; !p.accepted { // the first: nothing else of its workstream stood in its way
-					if !r.crowded(p.seg.Proto) {
-						return oracle.Violated(oracle.Measure, "a packet of %s was refused, and no queue of them is full", kinds[p.seg.Proto].name)
-					}
-					break
-				}
-			}
-			next[x.index] += n
-			accepted += uint64(n - len(refused))
-		} else if n := r.workers[rng.IntN(len(r.workers))].Run(); r.handled()-before != uint64(n) {
-			return oracle.Violated(oracle.Conservation, "a worker says that it handled %d packets, and handled %d", n, r.handled()-before)
-		}
-		if err := marks.look(r, accepted-r.handled()); err != nil {
-			return err
-		}
-	}
-	for _, x := range r.contexts { // what was never sent
-		r.total -= uint64(r.c.Segments - next[x.index])
 		for i := range x.packets {
-			if i < next[x.index] && !x.packets[i].accepted {
-				r.total--
+			if x.packets[i].accepted && x.packets[i].outer == nil {
+				n++
 			}
 		}
 	}
-	if err := r.emptied(); err != nil {
-		return err
-	}
-	return marks.check(r)
+	return n
 }

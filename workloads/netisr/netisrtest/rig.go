@@ -199,22 +199,23 @@ func (r *rig) user(i int) int {
 	return r.c.Contexts + r.streams + i
 }
 
-// settled reports whether all that was sent has been handled, and all requests made.
-func (r *rig) settled() bool {
-	n, asked := uint64(0), 0
+// left are how many packets have been handled of those that are to be, and how many requests have not been made.
+func (r *rig) left() (handled uint64, asked int) {
 	for i, x := range r.contexts {
-		n += x.handled.Load()
+		handled += x.handled.Load()
 		asked += len(r.users[i].requests) - int(r.users[i].done.Load())
 	}
-	return n >= r.total && asked == 0
+	return handled, asked
+}
+
+// settled reports whether all that was sent has been handled, and all requests made.
+func (r *rig) settled() bool {
+	handled, asked := r.left()
+	return handled >= r.total && asked == 0
 }
 
 // lost says that something was let in and is not done although nothing else happens.
 func (r *rig) lost() error {
-	n, asked := uint64(0), 0
-	for i, x := range r.contexts {
-		n += x.handled.Load()
-		asked += len(r.users[i].requests) - int(r.users[i].done.Load())
-	}
-	return oracle.Violated(oracle.Progress, "%d of %d packets were handled, and no more; %d requests were not", n, r.total, asked)
+	handled, asked := r.left()
+	return oracle.Violated(oracle.Progress, "%d of %d packets were handled, and no more; %d requests were not made", handled, r.total, asked)
 }
