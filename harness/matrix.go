@@ -61,7 +61,19 @@ func (m Matrix) Experiments() (es []Experiment) {
 			es = append(es, e)
 		}
 	}
-	return es
+	return distinct(es)
+}
+
+// distinct leaves out what the lists name twice.
+func distinct(es []Experiment) (once []Experiment) {
+	seen := map[Experiment]bool{}
+	for _, e := range es {
+		if !seen[e] {
+			once = append(once, e)
+		}
+		seen[e] = true
+	}
+	return once
 }
 
 func fits(s pcbinfo.Scheme, e Experiment) bool {

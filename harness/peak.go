@@ -80,11 +80,11 @@ func (e *Experiment) checkOpen() error {
 	set := e.Rate != 0 || e.Load != 0
 	switch {
 	case e.Arrivals == "" && set:
-		return errors.New("a rate or a load without arrivals")
+		return errors.New("a rate or a load without arrivals: give -arrivals too")
 	case e.Arrivals == "":
 		return nil
 	case !set:
-		return fmt.Errorf("arrivals=%s: neither a rate nor a load", e.Arrivals)
+		return fmt.Errorf("arrivals=%s: neither a rate nor a load: give -rates or -loads too", e.Arrivals)
 	case e.Rate != 0 && e.Load != 0:
 		return fmt.Errorf("rate=%v and load=%v: want one of them", e.Rate, e.Load)
 	case e.Rate != 0 && !(e.Rate >= minRate && e.Rate <= maxRate):

@@ -30,6 +30,8 @@ func (s *Sample) dispatch(put func(string, float64), clock *machine.Clock) {
 	}
 	wakes("", &s.Isr.Wakes)
 	wakes("user-", &s.UserWakes)
+	wakes("input-", &s.InputWakes)
+	wakes("call-", &s.Isr.Calls)
 }
 
 // switches are the context switches of the measured time, a segment of it.

@@ -415,7 +415,7 @@ func (r *run) walk(s *Sample) {
 }
 
 // errStarved says that no worker finished a batch in the measured time, as happens on a busy machine.
-var errStarved = errors.New("no segment in the measured time: too short")
+var errStarved = errors.New("no segment in the measured time: it is too short, or the load too low")
 
 // sum makes one Sample of the workers' measurements. A worker is late by up to a batch at both ends of the measured time, which
 // evens out. The time is not each worker's own: those that take turns on a CPU would each claim its full rate.

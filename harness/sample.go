@@ -64,6 +64,7 @@ type Sample struct {
 	Sent       uint64       // segments of the whole sample, warm-up and drain included: what Isr and UserWakes count by
 	Isr        netisr.Stats // of the whole sample, as are Stats and Counters
 	UserWakes  netisr.Wakes // of users who have threads of their own
+	InputWakes netisr.Wakes // of input contexts, where netisr has
 	Counters   []pcbinfo.Counter
 	Path       []pcbinfo.Counter    // of the mix's protocols beside TCP
 	Open       *workloads.OpenStats // of an open loop's arrivals within Window; nil: a closed loop
@@ -140,7 +141,7 @@ func (r *run) check(s *Sample) error {
 		}
 		s.Open, s.Window = &o, r.tm.Measure
 	}
-	s.Isr, s.UserWakes = r.t.Isr.Stats(), r.t.UserWakes()
+	s.Isr, s.UserWakes, s.InputWakes = r.t.Isr.Stats(), r.t.UserWakes(), r.t.InputWakes()
 	for _, d := range r.ds {
 		s.Sent += d.Sent()
 	}

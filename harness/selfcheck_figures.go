@@ -259,7 +259,7 @@ func (t *testimony) checkDispatch() error {
 		who    string
 		sleeps bool
 		w      *netisr.Wakes
-	}{{"netisr's workers", roles.Netisr, &s.Isr.Wakes}, {"users", roles.Users, &s.UserWakes}} {
+	}{{"netisr's workers", roles.Netisr, &s.Isr.Wakes}, {"users", roles.Users, &s.UserWakes}, {"input contexts", roles.Netisr, &s.InputWakes}} {
 		if c.w.N > 0 && !c.sleeps || c.w.Latency == nil || uint64(c.w.Latency.TotalCount()) != c.w.N {
 			return wrong("%s, who sleep: %v, were woken %d times, of which %v are measured", c.who, c.sleeps, c.w.N, c.w.Latency)
 		}
@@ -325,6 +325,8 @@ func (t *testimony) checkLine() error {
 	}
 	wakes("", &s.Isr.Wakes)
 	wakes("user-", &s.UserWakes)
+	wakes("input-", &s.InputWakes)
+	wakes("call-", &s.Isr.Calls)
 	total := float64(s.Stats.Segments())
 	var drops uint64
 	for o := pcbinfo.DropNoPCB; o < pcbinfo.NumOutcomes; o++ {

@@ -32,10 +32,11 @@ type Driver struct {
 	phases uint64             // in a lap, under spray
 	phase  uint64             // the one that this driver was let into
 	// Drops counts the segments that a full queue refused, which their peers sent again.
-	Drops uint64
-	_     [locks.LinePad]byte
-	sent  atomic.Uint64 // batches; the users poll it
-	_     [locks.LinePad]byte
+	Drops      uint64
+	inputWakes netisr.Wakes
+	_          [locks.LinePad]byte
+	sent       atomic.Uint64 // batches; the users poll it
+	_          [locks.LinePad]byte
 	// The users':
 	at       int // batch to be served next
 	ticks    uint32
@@ -53,8 +54,10 @@ type Driver struct {
 	_        [locks.LinePad]byte
 	slots    [slots]slot
 	// What sleeps, if the roles are apart:
-	input, users locks.Bell
-	_            [locks.LinePad]byte
+	input locks.Bell
+	_     [locks.LinePad]byte
+	users locks.Bell
+	_     [locks.LinePad]byte
 }
 
 const (
@@ -80,6 +83,9 @@ func (t *Traffic) driver(i int, r *Ring) *Driver {
 	d := &Driver{ring: r, t: t, port: t.Isr.Context(i), cpu: t.Isr.User(i), timer: i == 0 && !t.w.replay, ahead: limit, tick: tick, until: tick}
 	if t.Roles.Users {
 		d.users.Now, d.wakes = t.Now, netisr.NewWakes(t.Now)
+	}
+	if t.Roles.Netisr {
+		d.input.Now, d.inputWakes = t.Now, netisr.NewWakes(t.Now)
 	}
 	if len(r.batches) == 0 {
 		d.current.Store(math.MaxUint64)

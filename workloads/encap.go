@@ -7,7 +7,7 @@ import (
 
 // encap.go: requests that come in through tunnels.
 // Source: FreeBSD netinet/ip_encap.c (encap4_input) and net/if_gif.c (gif_input gives the inner packet to netisr_dispatch again); the nesting that a host takes part in is
-// bounded as by net.link.gif.max_nesting. The talk's encap; the shares are ours.
+// bounded, as net.link.gif.max_nesting bounds that of what a host sends. The talk's encap; the shares are ours.
 // Idea: a card and netisr see the tunnel's flow, which is the same for all that is in it; the packet inside is dispatched once more, by its own flow.
 // A quarter of the connections are in a tunnel inside of another one, and one of 64 flows is nested deeper than this host goes: its packets are dropped.
 // What a lap is: rpc's.

@@ -191,26 +191,32 @@ func (d *Driver) Await() {
 		d.t.Yield()
 		return
 	}
-	d.input.Sleep(func() bool { return d.t.Over() || d.Ready() || !d.t.Roles.Users && d.Answerable() })
+	if d.input.Sleep(func() bool { return d.t.Over() || d.Ready() || !d.t.Roles.Users && d.Answerable() }) && !d.t.Over() {
+		d.inputWakes.Rung(&d.input)
+	}
 }
 
 // AwaitHandled sleeps until there is a batch to be served, or there will be none.
 func (d *Driver) AwaitHandled() {
-	slept := d.users.Sleep(func() bool { return d.t.Over() || d.Answerable() || d.Finished() })
-	switch {
-	case !slept || !d.Answerable(): // woken for the end
-	case d.t.Now == nil:
-		d.wakes.Count(0)
-	default:
-		d.wakes.Count(d.t.Now() - d.users.Rung())
+	if d.users.Sleep(func() bool { return d.t.Over() || d.Answerable() || d.Finished() }) && d.Answerable() { // else woken for the end
+		d.wakes.Rung(&d.users)
 	}
 }
 
 // UserWakes are those of users' threads. Call it at rest.
 func (t *Traffic) UserWakes() netisr.Wakes {
+	return t.wakes(func(d *Driver) *netisr.Wakes { return &d.wakes })
+}
+
+// InputWakes are those of input contexts' threads. Call it at rest.
+func (t *Traffic) InputWakes() netisr.Wakes {
+	return t.wakes(func(d *Driver) *netisr.Wakes { return &d.inputWakes })
+}
+
+func (t *Traffic) wakes(of func(*Driver) *netisr.Wakes) netisr.Wakes {
 	w := netisr.NewWakes(t.Now)
 	for _, d := range t.Drivers {
-		w.Add(&d.wakes)
+		w.Add(of(d))
 	}
 	return w
 }

@@ -104,7 +104,9 @@ func TestRows(t *testing.T) {
 		"conns":           {[]string{setting("churn", 1024, 1, 0), setting("churn", 10, 1, 0)}, "/mix /conns@num"},
 		"conns of one mix": {[]string{setting("churn", 1024, 1, 0), setting("bulk", 10, 1, 0), setting("bulk", 20, 1, 0)},
 			"/mix /conns@num"},
-		"text": {[]string{"lock=mtx/mix=churn/workers=1/pin=cpu", "lock=mcs/mix=churn/workers=1/pin=none"}, "/mix /lock /pin"},
+		"not named by all": {[]string{"mix=churn/workers=1", "mix=churn/workers=1/roles=split"}, "/mix /roles"},
+		"closed and open":  {[]string{"mix=churn/workers=1", "mix=churn/workers=1/arrivals=poisson/load=50"}, "/mix /arrivals /load@num"},
+		"text":             {[]string{"lock=mtx/mix=churn/workers=1/pin=cpu", "lock=mcs/mix=churn/workers=1/pin=none"}, "/mix /lock /pin"},
 	} {
 		text := ""
 		for _, s := range c.settings {

@@ -32,6 +32,9 @@ func TestSentences(t *testing.T) {
 			"With 1 worker no two schemes can be compared."},
 		"no work in the name": {lines("global", "mix=churn/workers=1", about(100)...) + lines("smr", "mix=churn/workers=1", about(200)...),
 			"With 1 worker global won 1 of 1 settings (churn) by 100% in the median over the next."},
+		"roles of some": {lines("global", churn1, about(100)...) + lines("smr", churn1, about(200)...) +
+			lines("global", churn1+"/roles=split", about(100)...) + lines("smr", churn1+"/roles=split", about(200)...),
+			"With 1 worker global won 2 of 2 settings (churn work=0, churn work=0 roles=split) by 100% in the median over the next."},
 		"no workers in the name": {lines("global", "mix=churn", about(100)...) + lines("smr", "mix=churn", about(200)...),
 			"No result names its number of workers."},
 		"nothing": {"goos: linux\n", "No result names its number of workers."},

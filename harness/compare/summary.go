@@ -73,6 +73,9 @@ func (t *Table) add(rec *benchfmt.Result, index map[string]int) {
 	t.Rows[i].Samples[scheme] = append(t.Rows[i].Samples[scheme], v)
 }
 
+// settingKeys are what may tell one setting of a mix from another, the workers aside.
+var settingKeys = []string{"work", "lock", "dispatch", "conns", "batch", "affinity", "pin", "roles", "arrivals", "load", "rate"}
+
 // BenchstatArgs are benchstat's arguments for a table a worker count, with a column for each scheme, in the given order and then by name,
 // and a row for each setting, named by what differs between settings.
 func (t *Table) BenchstatArgs(order []string) []string {
@@ -91,8 +94,8 @@ func (t *Table) BenchstatArgs(order []string) []string {
 		here[i] = strconv.Quote(here[i])
 	}
 	rows := "/mix"
-	for _, key := range []string{"work", "lock", "dispatch", "conns", "batch", "affinity", "pin", "roles", "arrivals", "load", "rate"} {
-		if len(t.values[key]) > 1 && !(key == "conns" && t.follows(key, "mix")) {
+	for _, key := range settingKeys {
+		if t.varies(key) {
 			rows += " /" + key
 			if _, err := strconv.Atoi(t.values[key][0]); err == nil {
 				rows += "@num"
@@ -109,6 +112,15 @@ func rank(order []string, scheme string) int {
 		return i
 	}
 	return len(order)
+}
+
+// varies reports whether settings differ in key, connections that follow from the mix aside. One that some do not name, as the roles where one
+// thread does all, differs too.
+func (t *Table) varies(key string) bool {
+	if key == "conns" && t.follows(key, "mix") {
+		return false
+	}
+	return slices.ContainsFunc(t.Rows, func(r Row) bool { return r.keys[key] != t.Rows[0].keys[key] })
 }
 
 // follows reports whether key's value is the same wherever of's is.
@@ -175,7 +187,7 @@ func (t *Table) sentence(workers string, controls []string) string {
 			i = len(wins)
 			wins = append(wins, &victory{who: who})
 		}
-		wins[i].settings = append(wins[i].settings, r.short())
+		wins[i].settings = append(wins[i].settings, t.short(r))
 		wins[i].leads = append(wins[i].leads, median(r.Samples[next])/median(r.Samples[winners[0]])-1)
 	}
 	slices.SortStableFunc(wins, func(a, b *victory) int { return cmp.Compare(len(b.settings), len(a.settings)) })
@@ -201,12 +213,15 @@ func phrase(workers string, rows, open int, wins []*victory) string {
 	return fmt.Sprintf("With %s %s %s.", workers, noun, strings.Join(parts, ", and "))
 }
 
-// short names a setting by mix and work.
-func (r *Row) short() string {
-	if work := r.keys["work"]; work != "" {
-		return r.keys["mix"] + " work=" + work
+// short names a setting by mix and work, and by what else differs between settings.
+func (t *Table) short(r Row) string {
+	name := r.keys["mix"]
+	for _, key := range settingKeys {
+		if v := r.keys[key]; v != "" && (key == "work" || t.varies(key)) {
+			name += " " + key + "=" + v
+		}
 	}
-	return r.keys["mix"]
+	return name
 }
 
 // winners are the scheme with the lowest median, first, and those not told from it; next is the best of the rest, "" if there is none.

@@ -121,7 +121,8 @@ func newHost(p dispatchProgram, model string, open func(netisr.Config) netisr.Is
 		return handles
 	}
 	c.Contexts, c.Streams, c.Users = take(len(p.contexts)), take(streams), take(len(p.contexts))
-	c.Protocols = []netisr.Protocol{{Name: "ip", Policy: netisr.Flow, QLimit: p.qlimit, M2flow: func(seg *pcbinfo.Segment) uint32 { return seg.FlowID }, Handler: h.handle}}
+	c.Protocols = []netisr.Protocol{{Name: "ip", Policy: netisr.Flow, Handler: h.handle,
+		M2flow: func(seg *pcbinfo.Segment) uint32 { return seg.FlowID }}} // of four-tuples too, which are all the same here
 	h.isr = open(c)
 	return h
 }

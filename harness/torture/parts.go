@@ -77,7 +77,10 @@ func dispatchSpecs(m netisr.Model) (specs []netisr.Spec) {
 }
 
 func workload() Subject {
-	return Subject{"workload", []Check{{"promises", 2, func(r *Round) error { return workloadtest.Torture(r.Seed, r.Beat) }}}}
+	return Subject{"workload", []Check{
+		{"promises", 2, func(r *Round) error { return workloadtest.Torture(r.Seed, r.Beat) }},
+		{"live", 1, func(r *Round) error { return workloadtest.Live(r.Seed, r.Beat) }},
+	}}
 }
 
 func measuring() Subject {

@@ -7,6 +7,7 @@ import (
 
 // lltable.go: the neighbours' link-layer addresses, which ARP learns.
 // Source: in_arpinput (FreeBSD netinet/if_ether.c) on the tables of net/if_llatbl.c, since FreeBSD 8: IF_AFDATA_LOCK over the table, LLE_LOCK on each entry.
+// FreeBSD 8 itself took the table's lock exclusively for each update; here it is shared where the entry is known, as later ones have it.
 // Idea: an update finds its entry with the table's lock shared and writes it under its own; only a neighbour never seen before takes the table exclusively.
 // Cost: three lock pairs' worth for a new neighbour, two for a known one, the first of them on a word that all CPUs write.
 // Holds: an entry is made once, and holds the address that was written last.
@@ -21,7 +22,8 @@ type Lltable struct {
 
 type llentry struct {
 	lock   locks.Mtx
-	lladdr uint64 // under lock
+	lladdr uint64                   // under lock
+	_      [locks.LinePad - 16]byte // neighbours of other CPUs' are next to it
 }
 
 // Update notes that addr is at lladdr, and reports whether it is new. Once all are known it allocates nothing.

@@ -35,7 +35,7 @@ func newConnpT(c Config, o Options) Isr {
 // byTuple steers packets as requests are steered, by their four-tuples: those that have flows, and behind an Owned table all but what goes by its source.
 func byTuple(c *Config) []Protocol {
 	_, owned := c.Table.(pcbinfo.Owned)
-	protocols := append([]Protocol(nil), c.Protocols...)
+	protocols := c.Protocols // Spec.New's own
 	for i := range protocols {
 		p := &protocols[i]
 		if owned && p.Policy != Source || p.Policy == Flow && p.M2flow == nil {

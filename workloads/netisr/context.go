@@ -21,7 +21,7 @@ type context struct {
 	*isr
 	at      At
 	cpu     int                  // the workstream of its CPU
-	away    bool                 // whose worker is on another CPU all the same: the only one's, on the first
+	place   int                  // the CPU itself, see Config.Contexts
 	open    int                  // where packets go that may go anywhere; negative: where their source does
 	inner   bool                 // what it dispatches came out of packets that had been let in
 	to      [][]*pcbinfo.Segment // by workstream, for scatter
@@ -40,13 +40,13 @@ func newIsr(c Config, dispatcher func(*context) Dispatcher) *isr {
 	for i := range c.Contexts {
 		x := n.context(c.Contexts[i], i%len(c.Streams), false, dispatcher)
 		in := n.context(c.Contexts[i], x.cpu, true, dispatcher) // its handlers'
-		x.away = len(c.Streams) == 1 && i > 0
-		in.away = x.away
+		x.place, in.place = i, i
 		n.inputs = append(n.inputs, x.at.Dispatcher)
 		x.at = in.at
 	}
 	for i, handle := range c.Streams {
 		x := n.context(handle, i, true, dispatcher)
+		x.place = i % len(c.Contexts)
 		n.streams = append(n.streams, newWorkstream(&n.c, handle, x.at.Dispatcher))
 	}
 	return n
@@ -54,7 +54,8 @@ func newIsr(c Config, dispatcher func(*context) Dispatcher) *isr {
 
 func (n *isr) context(handle, cpu int, inner bool, dispatcher func(*context) Dispatcher) *context {
 	x := &context{isr: n, cpu: cpu, open: -1, inner: inner, to: make([][]*pcbinfo.Segment, len(n.c.Streams)), touched: make([]int, 0, max(16, len(n.c.Streams))),
-		ends: make([]uint64, len(n.c.Streams), max(16, len(n.c.Streams)))}
+		ends: make([]uint64, len(n.c.Streams), max(16, len(n.c.Streams))), full: make([]int, 0, max(16, len(n.c.Streams))),
+		refused: make([]*pcbinfo.Segment, 0, 32)}
 	for i := range x.to {
 		x.to[i] = make([]*pcbinfo.Segment, 0, 32) // a batch, and no line that another context writes
 	}
@@ -156,7 +157,7 @@ func (x *context) flush(proto uint8) {
 			x.refused = append(x.refused, x.to[i][accepted:]...)
 			x.full = append(x.full, i)
 		}
-		if i != x.cpu || x.away {
+		if i%len(x.c.Contexts) != x.place {
 			x.handoff += uint64(accepted)
 		}
 		x.to[i] = x.to[i][:0]

@@ -72,7 +72,8 @@ func newFeedback(c Config, o Options) Isr {
 		if x.inner {
 			return directContext{x}
 		}
-		fx := &feedbackContext{context: x, f: f, settled: true, arm: inPlaceArm, left: f.size}
+		fx := &feedbackContext{context: x, f: f, settled: true, arm: inPlaceArm, left: f.size,
+			used: make([]*bucket, 0, 32), here: make([]*pcbinfo.Segment, 0, 32)} // as context.to
 		for proto := range c.Protocols {
 			fx.buckets[proto] = new([numBuckets]bucket)
 			for i := range fx.buckets[proto] {
@@ -319,5 +320,5 @@ func (a arm) stream(x *feedbackContext, bucket int) int {
 // An ArmStats is how long feedback used one of its ways.
 type ArmStats struct {
 	Name    string
-	Windows uint64 // of some hundreds of packets
+	Windows uint64 // each of Options.Window packets at the context that ended it
 }

@@ -147,6 +147,9 @@ func (sp Spec) Streams(cpus int) int {
 
 // New sets the model to work.
 func (sp Spec) New(c Config) Isr {
+	if len(c.Protocols) > MaxProtocols {
+		panic(fmt.Sprintf("netisr: %d protocols, at most %d", len(c.Protocols), MaxProtocols))
+	}
 	if c.QLimit == 0 {
 		c.QLimit = DefaultQLimit
 	}

@@ -1,8 +1,9 @@
 // Package netisr holds the models of how a packet reaches a CPU, after FreeBSD's netisr(9): one model a file.
 //
 // Packets come in at input contexts, which stand for a network card's receive queues with their interrupt threads. A model hands each to the
-// handler of its protocol, at once or through the queue of a workstream, of which there is one a CPU. Whatever the model, packets of one source and
-// those of one flow that come in at one context are handled in the order in which they came, and no workstream handles two at a time.
+// handler of its protocol, at once or through the queue of a workstream, of which there is one a CPU. Whatever the model, packets that come in at one
+// context and are of one flow, or of one source if that is their protocol's policy, are handled in the order in which they came; and no workstream
+// handles two at a time.
 package netisr
 
 import (

@@ -65,6 +65,14 @@ func (ws *workstream) request(r *request) {
 // more: so that a packet that the caller then takes from a queue has not overtaken a request.
 func (ws *workstream) answer() (n int) {
 	for len(ws.asked) > 0 {
+		n += ws.answerSome()
+	}
+	return n
+}
+
+// answerSome performs what has been requested by now: more may be requested when it returns, with lock held as before.
+func (ws *workstream) answerSome() (n int) {
+	if n = len(ws.asked); n > 0 {
 		ws.asked, ws.answering = ws.answering[:0], ws.asked
 		probe.Store(&ws.pending)
 		ws.pending.Store(ws.pending.Load() &^ requested)
@@ -72,7 +80,6 @@ func (ws *workstream) answer() (n int) {
 		for _, r := range ws.answering {
 			ws.perform(r)
 		}
-		n += len(ws.answering)
 		ws.lock.Lock(nil)
 	}
 	return n
@@ -93,6 +100,7 @@ type sender struct {
 	next     int           // of requests
 	serves   []*workstream // which it runs while it waits, if there are any whose packets are its own thread's to handle
 	sleeps   bool          // while it waits
+	wakes    Wakes
 	bell     locks.Bell
 	_        [locks.LinePad]byte
 }
@@ -149,7 +157,7 @@ func first(list []*workstream, ws *workstream) []*workstream {
 }
 
 func (s *sender) init(k *keeper, calls int) {
-	s.keeper = k
+	s.keeper, s.wakes, s.bell.Now = k, NewWakes(k.c.Now), k.c.Now
 	s.requests = make([]request, calls)
 	for i := range s.requests {
 		s.requests[i].from = s
@@ -184,7 +192,9 @@ func (s *sender) wait(r *request) {
 		case s.keeper.stopped.Load():
 			r.to.finish()
 		case s.sleeps:
-			s.bell.Sleep(func() bool { return !r.pending.Load() || s.keeper.stopped.Load() })
+			if s.bell.Sleep(func() bool { return !r.pending.Load() || s.keeper.stopped.Load() }) {
+				s.wakes.Rung(&s.bell)
+			}
 			continue
 		case s.serve() > 0:
 			turn = 0
@@ -255,6 +265,10 @@ func (k *keeper) Stats() Stats {
 		if ws.failure != nil {
 			s.Failure = ws.failure
 		}
+		s.Calls.Add(&k.asks[i].wakes)
+	}
+	for _, u := range k.users {
+		s.Calls.Add(&u.wakes)
 	}
 	return s
 }

@@ -84,12 +84,14 @@ func (x squeueContext) process(proto uint8) {
 	x.flush(proto)
 }
 
-// exit ends what enter began: it handles what others have queued meanwhile, about most of it, and leaves the rest to the worker.
+// exit ends what enter began: it handles what others have queued meanwhile, about most packets and requests, and leaves the rest to the worker.
 func (ws *workstream) exit(most int) {
 	ws.lock.Lock(nil)
 	for ws.pending.Load() != 0 && most > 0 {
 		for proto := range ws.handlers {
-			most -= ws.answer() + ws.process(proto, most)
+			if most -= ws.answerSome(); len(ws.asked) == 0 { // else a packet might overtake a request
+				most -= ws.process(proto, most)
+			}
 		}
 	}
 	ws.flags &^= dispatching

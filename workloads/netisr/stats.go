@@ -8,7 +8,7 @@ type Work struct {
 	QDrops      uint64 // refused by a full queue, or behind what was
 	Queued      uint64
 	Handled     uint64
-	Batches     uint64 // times that a worker found some queued, and took all of them
+	Batches     uint64 // times that some were taken from the queue
 }
 
 func (w *Work) add(o *Work) {
@@ -36,6 +36,7 @@ type Stats struct {
 	Streams   []StreamStats
 	Handoffs  uint64 // packets queued for another CPU than the one they came in on
 	Wakes     Wakes  // the workers'
+	Calls     Wakes  // of those who slept until a request was answered
 	Failed    uint64 // requests that nobody waited for, and that were refused
 	Failure   error  // of the last of them, on some workstream
 	// Of feedback:
@@ -54,7 +55,7 @@ func (s *Stats) Total() (w Work) {
 }
 
 func (n *isr) Stats() Stats {
-	s := Stats{Contexts: len(n.c.Contexts), QLimit: n.c.QLimit, Protocols: n.c.Protocols, Wakes: NewWakes(n.c.Now)}
+	s := Stats{Contexts: len(n.c.Contexts), QLimit: n.c.QLimit, Protocols: n.c.Protocols, Wakes: NewWakes(n.c.Now), Calls: NewWakes(n.c.Now)}
 	for _, ws := range n.streams {
 		st := StreamStats{Works: make([]Work, len(n.c.Protocols)), Len: make([]int, len(n.c.Protocols))}
 		for i := range n.c.Protocols {

@@ -1,6 +1,10 @@
 package netisr
 
-import "github.com/HdrHistogram/hdrhistogram-go"
+import (
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"pcbbench/locks"
+)
 
 // Wakes are how often a thread that sleeps was woken for work, and how long after the signal it ran. One goroutine counts.
 type Wakes struct {
@@ -24,6 +28,15 @@ func (w *Wakes) Count(latency int64) {
 	w.N++
 	if w.Latency != nil {
 		_ = w.Latency.RecordValue(min(max(1, latency), maxWake)) // in range, so there is no error
+	}
+}
+
+// Rung counts a sleep that b ended.
+func (w *Wakes) Rung(b *locks.Bell) {
+	if b.Now == nil {
+		w.Count(0)
+	} else {
+		w.Count(b.Now() - b.Rung())
 	}
 }
 

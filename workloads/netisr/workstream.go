@@ -21,9 +21,11 @@ const (
 type workstream struct {
 	_        [locks.LinePad]byte
 	lock     locks.Mtx
-	flags    uint8         // under lock
-	stopping bool          // under lock
+	flags    uint8 // under lock
+	stopping bool  // under lock
+	_        [locks.LinePad]byte
 	pending  atomic.Uint32 // the protocols that have packets queued, and requested; written under lock, read without it by who polls
+	_        [locks.LinePad]byte
 	works    [MaxProtocols]work
 	signal   locks.Sema // a post for each time that scheduled is set
 	poll     bool

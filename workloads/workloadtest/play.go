@@ -255,7 +255,10 @@ func live(sp pcbinfo.Spec, y workloads.Way, p workloads.Params, beat func(int)) 
 	if err != nil {
 		return oracle.Violated(oracle.Answer, "%v: %w", sp, err)
 	}
-	return replay(w, in, y, sp.Table, laps, beat)
+	if !sp.Owned && p.Seed/laps%2 == 0 {
+		in = drowsy{in}
+	}
+	return replay(w, in, y, sp.Table, 1+p.Seed%laps, beat)
 }
 
 // replay runs w on in for that many laps and has it checked, and in closed.

@@ -2,6 +2,7 @@ package workloadtest
 
 import (
 	"testing"
+	"time"
 
 	"pcbbench/workloads"
 )
@@ -14,6 +15,16 @@ func TestTorture(t *testing.T) {
 	}
 	for seed := range uint64(rounds) {
 		if err := Torture(seed, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestLive runs a few tables' rounds in every role.
+func TestLive(t *testing.T) {
+	first := uint64(time.Now().UnixNano())
+	for seed := first; seed < first+16; seed++ {
+		if err := Live(seed, func(int) {}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -181,7 +181,11 @@ func asString(s string) (string, error) { return s, nil }
 func listFlag[T any](fs *flag.FlagSet, p *[]T, name, doc string, parse func(string) (T, error)) {
 	fs.Func(name, doc, func(text string) error {
 		for field := range strings.SplitSeq(text, ",") {
-			v, err := parse(strings.TrimSpace(field))
+			field = strings.TrimSpace(field)
+			if field == "" {
+				return errors.New("empty name or number in a list")
+			}
+			v, err := parse(field)
 			if err != nil {
 				return err
 			}
@@ -194,19 +198,19 @@ func listFlag[T any](fs *flag.FlagSet, p *[]T, name, doc string, parse func(stri
 // aboveZero reads a number that may be left out but not be given as zero.
 func aboveZero(text string) (float64, error) {
 	v, err := strconv.ParseFloat(text, 64)
-	if err == nil && !(v > 0) {
-		err = errors.New("want more than 0")
+	if err != nil || !(v > 0) {
+		return 0, fmt.Errorf("%q: want a number above 0", text)
 	}
-	return v, err
+	return v, nil
 }
 
 // atLeast1 reads a number that may be left out but not be given as zero.
 func atLeast1(text string) (int, error) {
 	n, err := strconv.Atoi(text)
-	if err == nil && n < 1 {
-		err = errors.New("want at least 1")
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%q: want a whole number, at least 1", text)
 	}
-	return n, err
+	return n, nil
 }
 
 func number(fs *flag.FlagSet, p *int, name, doc string) {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // newFlagSet makes a subcommand's flags. It prints nothing by itself: see parse.
@@ -19,7 +20,7 @@ func newFlagSet(name string) *flag.FlagSet {
 func parse(fs *flag.FlagSet, std streams, args []string, names ...string) error {
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintf(std.out, "usage: %s [flags] %s\n", fs.Name(), operands(names))
+			fmt.Fprintf(std.out, "usage: %s [flags]%s\n", fs.Name(), operands(names))
 			fs.SetOutput(std.out)
 			fs.PrintDefaults()
 			return err
@@ -35,9 +36,18 @@ func parse(fs *flag.FlagSet, std streams, args []string, names ...string) error 
 	return nil
 }
 
+// otherDefaults has -h tell of a command's own defaults, where they are not bench's.
+func otherDefaults(fs *flag.FlagSet, defaults map[string]string) {
+	for name, text := range defaults {
+		f := fs.Lookup(name)
+		doc, _, _ := strings.Cut(f.Usage, " (default ")
+		f.Usage = doc + " (default " + text + ")"
+	}
+}
+
 func operands(names []string) (s string) {
 	for _, n := range names {
-		s += "<" + n + "> "
+		s += " <" + n + ">"
 	}
 	return s
 }

@@ -100,7 +100,7 @@ func exitCode(err error, w io.Writer) int {
 		fmt.Fprintln(w, "pcbbench: interrupted; nothing found so far, and no record left")
 		return exitInterrupted
 	case errors.Is(err, harness.ErrInterrupted):
-		fmt.Fprintln(w, "pcbbench: interrupted; the results file is complete up to here")
+		fmt.Fprintln(w, "pcbbench: interrupted; what was written is complete up to here")
 		return exitInterrupted
 	}
 	fmt.Fprintln(w, "pcbbench:", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"pcbbench/harness"
@@ -16,6 +17,7 @@ func netstat(ctx context.Context, args []string, std streams) error {
 	tm := harness.Timing{Warm: 5 * time.Millisecond}
 	fs := newFlagSet("netstat")
 	matrixFlags(fs, &r.matrix)
+	otherDefaults(fs, map[string]string{"schemes": "refcount", "mixes": "churn", "work": strconv.Itoa(harness.DefaultWork), "workers": "the CPUs", "dispatch": "all"})
 	fs.DurationVar(&tm.Measure, "measure", 100*time.Millisecond, "measured time of a sample")
 	seed := fs.Uint64("seed", 1, "seed of the workload")
 	if err := parse(fs, std, args); err != nil {
@@ -23,6 +25,9 @@ func netstat(ctx context.Context, args []string, std streams) error {
 	}
 	if tm.Measure <= 0 {
 		return errUsage{errors.New("-measure must be more than 0")}
+	}
+	if len(r.matrix.Loads) > 0 {
+		return errUsage{errors.New("-loads: netstat does not measure the closed loop's maximum: give -rates")}
 	}
 	if err := settle(&r.matrix); err != nil {
 		return err

@@ -66,8 +66,12 @@ func compareCmd(_ context.Context, args []string, std streams) error {
 		return err
 	}
 	for _, path := range fs.Args() {
-		if _, err := compare.Read(path); err != nil {
+		t, err := compare.Read(path)
+		if err != nil {
 			return errUsage{err}
+		}
+		if len(t.Rows) == 0 && !isSet(fs, "filter") { // who filters by himself may compare hand-offs
+			return fmt.Errorf("%s holds no result", path)
 		}
 	}
 	if err := benchstat(std, "-row", *row, "-filter", *filter, "old="+fs.Arg(0), "new="+fs.Arg(1)); err != nil {

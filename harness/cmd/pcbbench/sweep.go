@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
+	"pcbbench/harness"
 	"pcbbench/harness/compare"
 	"pcbbench/harness/machine"
 	"pcbbench/workloads/netisr"
@@ -36,6 +38,8 @@ func readSweep(args []string, std streams) (*request, error) {
 	o, m := &r.options, &r.matrix
 	fs := newFlagSet("sweep")
 	matrixFlags(fs, m)
+	otherDefaults(fs, map[string]string{"schemes": "all that lock", "mixes": "churn", "work": strconv.Itoa(harness.DefaultWork), "workers": "the CPUs", "dispatch": "all",
+		"arrivals": "poisson", "loads": "10,20 … 120"})
 	runFlags(fs, o, 3, 1)
 	fs.DurationVar(&o.Budget, "budget", 10*time.Minute, "about how long the whole run may take")
 	if err := parse(fs, std, args); err != nil {

@@ -46,6 +46,11 @@ func TestHelpListsFlags(t *testing.T) {
 			t.Errorf("bench -h does not list -%s", name)
 		}
 	}
+	for _, name := range []string{"sweep", "netstat"} { // they have other defaults
+		if _, out, _ := pcbbench(t, name, "-h"); !strings.Contains(out, "or all (default all)") {
+			t.Errorf("%s -h does not say that it takes every dispatch model:\n%s", name, out)
+		}
+	}
 	for _, c := range commands() {
 		if code, out, _ := pcbbench(t, c.name, "-h"); code != exitOK || !strings.HasPrefix(out, "usage: pcbbench "+c.name) {
 			t.Errorf("%s -h: exit code %d, %q", c.name, code, out)
@@ -70,7 +75,9 @@ func TestRefusals(t *testing.T) {
 		{[]string{"-workers"}, []string{"-workers", "pcbbench bench -h"}},
 		{[]string{"stray"}, []string{`unexpected argument "stray"`}},
 		{[]string{"-schemes", "nothere"}, []string{`unknown scheme "nothere"`, "refcount"}},
-		{[]string{"-schemes", ""}, []string{"unknown scheme"}},
+		{[]string{"-schemes", ""}, []string{"-schemes", "empty name"}},
+		{[]string{"-dispatch", "direct,,hybrid"}, []string{"-dispatch", "empty name"}},
+		{[]string{"-roles", ""}, []string{"-roles", "empty name"}},
 		{[]string{"-mixes", "nothere"}, []string{`unknown mix "nothere"`, "churn"}},
 		{[]string{"-locks", "nothere"}, []string{`unknown lock "nothere"`, "mcs"}},
 		{[]string{"-dispatch", "nothere"}, []string{`unknown dispatch model "nothere"`, "direct"}},
@@ -82,6 +89,7 @@ func TestRefusals(t *testing.T) {
 		{[]string{"-affinity", "nothere"}, []string{`unknown affinity "nothere"`, "spray"}},
 		{[]string{"-workers", "0"}, []string{`"0"`, "-workers", "at least 1"}},
 		{[]string{"-workers", "1,x"}, []string{"-workers", `"x"`}},
+		{[]string{"-ifs", "abc"}, []string{"-ifs", "whole number"}},
 		{[]string{"-batch", "0"}, []string{"-batch", "at least 1"}},
 		{[]string{"-conns", "5"}, []string{"conns=5", "10"}},
 		{[]string{"-conns", "100000", "-peers", "1"}, []string{"conns=100000", "1 peers", "give 64512"}},
@@ -122,9 +130,11 @@ func TestSummaryRefusals(t *testing.T) {
 		{[]string{"summary", missing}, exitUsage, missing},
 		{[]string{"summary", missing, "more"}, exitUsage, `unexpected argument "more"`},
 		{[]string{"summary", "main.go"}, exitFailed, "no result"},
+		{[]string{"compare", "main.go", "main.go"}, exitFailed, "main.go holds no result"},
 		{[]string{"netstat", "more"}, exitUsage, `unexpected argument "more"`},
 		{[]string{"netstat", "-Q"}, exitUsage, "-Q"},
 		{[]string{"netstat", "-measure", "0s"}, exitUsage, "-measure must be more than 0"},
+		{[]string{"netstat", "-arrivals", "poisson", "-loads", "50"}, exitUsage, "give -rates"},
 		{[]string{"netstat", "-v6", "2"}, exitUsage, "0 to 1"},
 		{[]string{"netstat", "-roles", "nothere"}, exitUsage, "all, netisr, user, split"},
 		{[]string{"netstat", "-schemes", "unsync", "-workers", "2"}, exitUsage, "-force"},

@@ -37,7 +37,8 @@ func (r *rig) once() error {
 				want = 1
 			}
 			if got := times[&x.packets[i]]; got != want {
-				return oracle.Violated(oracle.Conservation, "packet %d of context %d, of %s, was handled %d times, want %d", i, x.index, kinds[x.packets[i].seg.Proto].name, got, want)
+				return oracle.Violated(oracle.Conservation, "packet %d of context %d, of %s, was handled %d times, want %d",
+					i, x.index, kinds[x.packets[i].seg.Proto].name, got, want)
 			}
 		}
 	}
@@ -159,7 +160,8 @@ func (r *rig) requests() error {
 				latest = max(latest, r.sent(h.notes[next].seg).begin)
 			}
 			if r.c.Clock && r.p.owns && q.end < latest {
-				return oracle.Violated(oracle.Order, "on handle %d, request %d of user %d was made after a packet that was dispatched later had been handled", handle, q.number, q.user)
+				return oracle.Violated(oracle.Order, "on handle %d, request %d of user %d was made after a packet that was dispatched later had been handled",
+					handle, q.number, q.user)
 			}
 		}
 	}

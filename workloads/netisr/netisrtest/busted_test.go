@@ -71,7 +71,7 @@ var busted = []struct {
 		}
 		return refused
 	})},
-	{name: "handles beside the worker", model: "netisr2", want: oracle.Exclusion, around: func(in netisr.Isr, c *netisr.Config) netisr.Isr {
+	{name: "handles beside the worker", model: "netisr2", want: oracle.Exclusion + oracle.Order, around: func(in netisr.Isr, c *netisr.Config) netisr.Isr {
 		handler, streams := c.Protocols[ip].Handler, c.Streams
 		return out(func(d *faulty, segs []*pcbinfo.Segment) []*pcbinfo.Segment {
 			if len(segs) > 0 && segs[0].Proto == ip && segs[0].FlowID%uint32(len(streams)) == 0 {

@@ -230,7 +230,8 @@ func (x *context) compare(offered, refused []*pcbinfo.Segment, end uint64) error
 		}
 	}
 	if found != len(refused) {
-		return oracle.Violated(oracle.Conservation, "context %d: of %d packets offered %d were refused, of which %d had been offered", x.index, len(offered), len(refused), found)
+		return oracle.Violated(oracle.Conservation, "context %d: of %d packets offered %d were refused, of which %d had been offered",
+			x.index, len(offered), len(refused), found)
 	}
 	return nil
 }

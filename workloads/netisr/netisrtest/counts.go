@@ -128,10 +128,10 @@ func (x *context) inside(proto uint8) (n int) {
 	return n
 }
 
-// handoffs are the packets that were queued for the worker of another CPU than the one on which they were dispatched. The only worker is on the first.
+// handoffs are the packets that were queued for the worker of another CPU than the one on which they were dispatched.
 func (r *rig) handoffs(s *netisr.Stats) error {
 	n, visits := uint64(0), uint64(0)
-	if r.p.visits || r.p.inline && r.streams == 1 { // what is handled in place was not queued, whatever its CPU
+	if r.p.visits || r.p.inline && r.streams < len(r.contexts) { // what is handled in place was not queued, whatever its CPU
 		w := s.Total()
 		visits = w.HDispatched
 	}
@@ -142,16 +142,13 @@ func (r *rig) handoffs(s *netisr.Stats) error {
 			if p.outer != nil {
 				cpu = p.parent
 				if stream, ok := r.stream(cpu); ok {
-					cpu = stream
+					cpu = stream % len(r.contexts)
 				}
 			}
 			if r.p.deep && p.outer != nil && !p.queue {
 				continue
 			}
-			if r.streams > 1 {
-				cpu %= r.streams
-			}
-			if cpu != i {
+			if cpu != i%len(r.contexts) {
 				n++
 			}
 		}
