@@ -1,3 +1,5 @@
+//go:build !race
+
 package netisrtest
 
 import (
@@ -264,7 +266,7 @@ func TestFindsBusted(t *testing.T) {
 				held = b.model
 			}
 			for seed := first; seed < first+20; seed++ {
-				c := Config{Contexts: 3, CPUs: 3, Segments: 500, Flows: 5, QLimit: 4, Poll: seed%4 == 0, Clock: seed%2 == 0, Seed: seed, Patience: 50 * time.Millisecond}
+				c := Config{Contexts: 3, CPUs: 3, Segments: 500, Flows: 5, QLimit: 4, Poll: seed%4 == 0, Clock: seed%2 == 0, Seed: seed, Patience: 500 * time.Millisecond}
 				ph := &phases[len(phases)-1]
 				if b.still {
 					ph = &phases[0]
