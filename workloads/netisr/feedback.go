@@ -54,7 +54,10 @@ type feedbackContext struct {
 	here    []*pcbinfo.Segment // of those that are placed: to be handled in place
 	moves   uint64             // of buckets, from one workstream to another
 	_       [locks.LinePad]byte
-	done    atomic.Uint64 // packets handled in place; who closes a window reads it
+	done    atomic.Uint64 // packets handled in place; who closes a window reads it, as it does came
+	came    atomic.Uint64 // packets that came in
+	_       [locks.LinePad]byte
+	before  uint64 // came when the window began; closing's holder's
 	_       [locks.LinePad]byte
 }
 
@@ -233,9 +236,23 @@ func (x *feedbackContext) count(n int) {
 		x.window, x.left = w, x.f.size
 		x.arm = x.f.pilot.arms[w%(1<<armBits)]
 	}
+	x.came.Store(x.came.Load() + uint64(n))
 	if x.left -= n; x.left < 0 {
 		x.f.close(x.window)
 	}
+}
+
+// uneven reports whether one context got half as much again as a CPU's share of the window's packets, or more: then other CPUs have time. It begins the next
+// window's count.
+func (f *feedback) uneven() bool {
+	var most, all uint64
+	for _, x := range f.contexts {
+		came := x.came.Load()
+		n := came - x.before
+		x.before = came
+		most, all = max(most, n), all+n
+	}
+	return 2*most*uint64(len(f.streams)) >= 3*all
 }
 
 // close ends a window, unless somebody else does or has, and has the pilot say which arm is next.
@@ -245,7 +262,7 @@ func (f *feedback) close(window uint64) {
 	}
 	if f.duty.Load() == window {
 		now, handled := f.c.Now(), f.handled()
-		arm := f.pilot.window(now-f.at, handled-f.seen)
+		arm := f.pilot.window(now-f.at, handled-f.seen, f.uneven())
 		f.at, f.seen = now, handled
 		probe.Store(&f.duty)
 		f.duty.Store((window>>armBits+1)<<armBits | uint64(arm))

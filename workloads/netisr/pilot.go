@@ -39,8 +39,9 @@ func newPilot(arms []arm) pilot {
 	return pilot{arms: arms, trials: make([]trial, len(arms)), costs: make([]float64, 0, look+1)}
 }
 
-// window takes a window's length in time and packets. Nothing can be said of one without packets.
-func (p *pilot) window(took int64, packets uint64) (arm int) {
+// window takes a window's length in time and packets, and whether CPUs got uneven shares of these: where they did not, none has time for others'
+// packets, and spreading is not tried. Nothing can be said of a window without packets.
+func (p *pilot) window(took int64, packets uint64, uneven bool) (arm int) {
 	p.trials[p.arm].windows++
 	if packets == 0 {
 		return p.arm
@@ -50,7 +51,7 @@ func (p *pilot) window(took int64, packets uint64) (arm int) {
 		p.costs = append(p.costs, cost)
 	}
 	if p.arm == p.home {
-		p.stay()
+		p.stay(uneven)
 	} else {
 		p.judge(cost)
 	}
@@ -58,10 +59,10 @@ func (p *pilot) window(took int64, packets uint64) (arm int) {
 }
 
 // stay lets time pass at home, and starts a trial.
-func (p *pilot) stay() {
+func (p *pilot) stay(uneven bool) {
 	next := p.home
 	for i := range p.trials {
-		if i == p.home {
+		if i == p.home || p.arms[i].group == 0 && !uneven {
 			continue
 		}
 		t := &p.trials[i]

@@ -12,7 +12,7 @@ func fly(p *pilot, windows int, cost func(arm int) float64) (spent [3]int) {
 	for range windows {
 		spent[p.arm]++
 		const packets = 1000
-		p.window(int64(cost(p.arm)*packets), packets)
+		p.window(int64(cost(p.arm)*packets), packets, true)
 	}
 	return spent
 }
@@ -75,11 +75,28 @@ func TestPilotSpares(t *testing.T) {
 	}
 }
 
+// TestPilotSpreadsWhatIsUneven: spreading is tried only where some CPU gets more than its share.
+func TestPilotSpreadsWhatIsUneven(t *testing.T) {
+	p := newPilot(armsOf(2))
+	spread := 0
+	for i := range 2000 {
+		uneven := i >= 1000
+		if p.window(100, 1, uneven); p.arms[p.arm].group == 0 {
+			if spread++; !uneven {
+				t.Fatalf("window %d: spread", i)
+			}
+		}
+	}
+	if spread == 0 {
+		t.Error("never spread")
+	}
+}
+
 // TestPilotWithoutPackets: a window in which nothing was handled is no evidence.
 func TestPilotWithoutPackets(t *testing.T) {
 	p := newPilot(armsOf(2))
 	for i := range 1000 {
-		if arm := p.window(int64(i), 0); arm != 0 {
+		if arm := p.window(int64(i), 0, true); arm != 0 {
 			t.Fatalf("window %d: arm %d", i, arm)
 		}
 	}
