@@ -31,7 +31,7 @@ const (
 	laterNeeds, earlierNeeds = 20, 13
 	// An arm that lost rests for restPer windows for each that its trial cost, and with each loss for twice as long.
 	restPer          = 32
-	minRest, maxRest = 16, 4096
+	minRest, maxRest = 64, 4096
 	maxMore          = 2 // what costs still more may be no fault of the arm's
 )
 
