@@ -126,14 +126,15 @@ func (t *torture) scheme(sp pcbinfo.Spec) Subject {
 	return s
 }
 
-// behind has owners use sp's tables, by one of the dispatch models that do so.
+// behind has owners use sp's tables, by one of the dispatch models that do so. Threads that poll are no more than the system runs at once, as in tableLock:
+// each hand-off would wait for a time slice, and a round for a minute.
 func behind(sp pcbinfo.Spec, r *Round) pcbinfo.Spec {
 	texts := [...]string{"connp-t", fmt.Sprintf("connp-t:threads=%d", 1+r.Rand.IntN(maxStreams)), "squeue", "squeue:drain=1"}
 	model, err := netisr.ParseSpec(texts[r.Rand.IntN(len(texts))])
 	if err != nil {
 		panic(fmt.Sprintf("torture: %v", err))
 	}
-	return netisrtest.Behind(sp, model, r.Rand.IntN(4) == 0)
+	return netisrtest.Behind(sp, model, r.Rand.IntN(4) == 0 && r.Procs <= runtime.NumCPU())
 }
 
 // tableLock draws one of the locks that the scheme can have, or its own. With more threads than CPUs it is one that parks: others would
