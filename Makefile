@@ -8,15 +8,25 @@ BENCHFLAGS ?=
 SWEEPFLAGS ?=
 # Flags for pcbbench schedules, as in: make schedules SCHEDULESFLAGS='-subjects locks/mtx -budget 10m'
 SCHEDULESFLAGS ?=
+# Flags for pcbbench ab, for the gate that measures by itself, and for aa, as in: make ab BASE=main ABFLAGS='-schemes smr -mixes rpc'
+ABFLAGS ?=
+AAFLAGS ?=
+# Flags for pcbbench history, and why a file becomes the baseline, as in: make baseline FILE=… WHY='new processor'
+HISTORYFLAGS ?=
+export WHY   ?=
+# Flags for pcbbench exact, as in: make exact EXACTFLAGS='-schemes smr -mixes churn -laps 10'
+EXACTFLAGS ?=
+# Flags for pcbbench compare, as in: make compare OLD=a NEW=b COMPAREFLAGS='-format markdown'
+COMPAREFLAGS ?=
 # Flags for pcbbench torture and for the mutants, as in: make torture TORTUREFLAGS='-duration 8h'
 TORTUREFLAGS ?=
 MUTANTFLAGS  ?=
 
-.PHONY: help torture mutants bench dispatch quick sweep handoff compare list build test race torture-test fuzz schedules lint check clean
+.PHONY: help torture mutants bench dispatch quick sweep handoff compare ab aa gate history baseline list build test race torture-test fuzz schedules exact lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  variables: TRACE=file.pcap BENCHFLAGS='...' SWEEPFLAGS='...' TORTUREFLAGS='...' SCHEDULESFLAGS='...' MUTANTFLAGS='...' OLD=file NEW=file RESULTS=folder"
+	@echo "  variables: TRACE=file.pcap BENCHFLAGS='...' SWEEPFLAGS='...' TORTUREFLAGS='...' SCHEDULESFLAGS='...' COMPAREFLAGS='...' ABFLAGS='...' AAFLAGS='...' BASE=revision EXACTFLAGS='...' MUTANTFLAGS='...' HISTORYFLAGS='...' OLD=file NEW=file FILE=file WHY='...' RESULTS=folder"
 
 bench: build ## measure the default matrix (5 minutes) or, with TRACE=file.pcap, the replay of a capture
 	@$(BIN) bench -results $(RESULTS) $(if $(TRACE),-trace '$(TRACE)') $(BENCHFLAGS)
@@ -34,10 +44,31 @@ sweep: build ## offer each dispatch × scheme pair 10% to 120% of its maximum, a
 handoff: build ## what handing a packet to another thread costs, by a workstream, a ring, a channel and a wake-up (half a minute)
 	@$(BIN) handoff -results $(RESULTS)
 
-compare: build ## compare two results files with benchstat: OLD=… NEW=…
+compare: build ## compare two results files: OLD=… NEW=…; or the arms of one of pcbbench ab: OLD=…
 	@test -f '$(OLD)' || { echo "make compare: OLD='$(OLD)' is no file" >&2; exit 2; }
-	@test -f '$(NEW)' || { echo "make compare: NEW='$(NEW)' is no file" >&2; exit 2; }
-	@$(BIN) compare '$(OLD)' '$(NEW)'
+	@test -z '$(NEW)' || test -f '$(NEW)' || { echo "make compare: NEW='$(NEW)' is no file" >&2; exit 2; }
+	@$(BIN) compare $(COMPAREFLAGS) '$(OLD)' $(if $(NEW),'$(NEW)')
+
+ab: build ## compare this checkout with BASE=revision, built and measured side by side (4 minutes): ABFLAGS='-schemes smr -mixes rpc'
+	@$(BIN) ab -results $(RESULTS) $(ABFLAGS) '$(or $(BASE),main)'
+
+aa: build ## the self-test: how often comparisons of the same code are wrong, and which planted slowdowns they find (45 minutes)
+	@$(BIN) aa -results $(RESULTS) $(AAFLAGS)
+
+gate: build ## say whether NEW=… is a regression of OLD=… (a second run: OLD2=… NEW2=…), or this checkout of BASE=revision; for scripts: bin/pcbbench gate exits 0 no, 1 yes, 2 unusable, 3 cannot tell
+ifdef BASE
+	@$(BIN) gate -results $(RESULTS) $(ABFLAGS) -base '$(BASE)'
+else
+	@test '$(OLD)' = baseline || test -f '$(OLD)' || { echo "make gate: OLD='$(OLD)' is no file" >&2; exit 2; }
+	@$(BIN) gate $(if $(OLD2),-again '$(OLD2)') $(if $(NEW2),-again '$(NEW2)') '$(OLD)' $(if $(NEW),'$(NEW)')
+endif
+
+history: build ## follow every benchmark of this machine over the commits, and say where it changed: HISTORYFLAGS='-filter /mix:rpc'
+	@$(BIN) history -results $(RESULTS) $(HISTORYFLAGS)
+
+baseline: build ## make a results file the baseline of its machine: FILE=… WHY='…'
+	@test -f '$(FILE)' || { echo "make baseline: FILE='$(FILE)' is no file" >&2; exit 2; }
+	@$(BIN) baseline -results $(RESULTS) -why "$$WHY" '$(FILE)'
 
 torture: ## hold everything to what it promises under random schedules, in a minute
 	@$(GO) build -pgo=off -tags torture,witness -o $(BIN)-torture ./harness/cmd/pcbbench
@@ -58,18 +89,25 @@ test: ## all tests
 race: ## all tests under the race detector
 	$(GO) test -race ./...
 
-torture-test: ## the tests of locks and tables with random yields and lock order, of simulated schedules, and of the mutants' list
+torture-test: ## the tests of locks and tables with random yields and lock order, of simulated schedules, of counts, and of the mutants' list
 	$(GO) test -tags torture,witness ./locks/... ./pcbinfo/... ./harness/torture
 	$(GO) test -tags sim ./locks/probe ./harness/schedule
+	$(GO) test -tags count ./locks/probe ./locks/witness
+	$(GO) test -tags count -run Exact ./harness
+	$(GO) test -tags count -race -run ExactDigits ./harness
 	$(GO) test -tags mutants -short ./harness/mutants
 
 schedules: ## small configurations of everything under chosen schedules, in a minute; failures replay
 	@$(GO) build -pgo=off -tags sim -o $(BIN)-sim ./harness/cmd/pcbbench
 	@$(BIN)-sim schedules -results $(RESULTS) $(SCHEDULESFLAGS)
 
+exact: ## what one worker does to shared memory, in exact counts, for every scheme and mix (5 seconds)
+	@$(GO) build -pgo=off -tags count -o $(BIN)-count ./harness/cmd/pcbbench
+	@$(BIN)-count exact -results $(RESULTS) $(EXACTFLAGS)
+
 lint: ## formatting, vet, staticcheck
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt: $$out" >&2; exit 1; }
-	@for tags in none torture,witness sim mutants; do \
+	@for tags in none torture,witness sim count mutants; do \
 		echo "vet, staticcheck -tags $$tags"; \
 		$(GO) vet -tags $$tags ./... && $(GO) tool staticcheck -tags $$tags ./... || exit 1; \
 	done
@@ -81,6 +119,7 @@ fuzz: ## a minute of fuzzing for each target
 	$(GO) test ./workloads -run '^$$' -fuzz FuzzReplay -fuzztime 60s
 	$(GO) test ./harness -run '^$$' -fuzz FuzzExperiment -fuzztime 60s
 	$(GO) test ./harness/compare -run '^$$' -fuzz FuzzRead -fuzztime 60s
+	$(GO) test ./harness/compare/file -run '^$$' -fuzz FuzzLoad -fuzztime 60s
 	$(GO) test ./harness/cmd/pcbbench -run '^$$' -fuzz FuzzFlags -fuzztime 60s
 
 check: ## what CI does

@@ -17,10 +17,12 @@ import (
 // arrows are the imports of every package, its tests aside: those of this module and those of other modules. Of what is not a test package
 // itself (locktest, smrtest, pcbtest, …) only harness/torture may import one.
 var arrows = map[string][]string{
-	"harness/cmd/pcbbench": {"harness", "harness/compare", "harness/handoff", "harness/machine", "harness/proof", "harness/schedule", "harness/torture",
+	"harness/cmd/pcbbench": {"harness", "harness/aa", "harness/compare", "harness/compare/file", "harness/compare/gate", "harness/compare/history", "harness/compare/verdict",
+		"harness/revision", "harness/handoff", "harness/machine", "harness/proof", "harness/schedule", "harness/torture",
 		"locks", "locks/probe", "locks/smr", "pcbinfo", "workloads", "workloads/netisr"}, // to list what there is
 	"harness": {"harness/handoff", "harness/machine", "harness/proof", "locks", "pcbinfo", "workloads", "workloads/netisr",
 		"locks/oracle", "locks/smr", // its check of itself
+		"locks/probe", "locks/witness", // what is counted
 		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/perf/benchfmt", "golang.org/x/perf/benchunit"},
 	".":                   {},
 	"harness/cmd/mutants": {"harness/mutants", "harness/proof"},
@@ -29,9 +31,16 @@ var arrows = map[string][]string{
 	"harness/torture": {"harness", "harness/proof", "locks", "locks/locktest", "locks/oracle", "locks/probe", "locks/smr", "locks/smr/smrtest", "locks/witness",
 		"pcbinfo", "pcbinfo/pcbtest", "workloads/netisr", "workloads/netisr/netisrtest", "workloads/workloadtest"},
 	"harness/schedule": {"locks", "locks/oracle", "locks/probe", "locks/smr", "pcbinfo", "workloads/netisr"},
-	"harness/compare":  {"golang.org/x/perf/benchfmt", "golang.org/x/perf/benchmath"}, // reads any file, knows no scheme
-	"harness/handoff":  {"harness/machine", "locks", "pcbinfo", "workloads/netisr", "github.com/HdrHistogram/hdrhistogram-go"},
-	"harness/machine":  {"github.com/klauspost/cpuid/v2", "github.com/loov/hrtime", "golang.org/x/sys/unix"},
+	"harness/compare": {"harness/compare/file", "harness/compare/verdict", "golang.org/x/perf/benchfmt", "golang.org/x/perf/benchmath", "golang.org/x/perf/benchproc",
+		"golang.org/x/perf/benchunit"}, // reads any file, knows no scheme
+	"harness/compare/file":    {"golang.org/x/perf/benchfmt", "golang.org/x/perf/benchunit"},
+	"harness/compare/gate":    {"harness/compare", "harness/compare/file", "harness/compare/verdict", "golang.org/x/perf/benchfmt"},
+	"harness/compare/history": {"harness/compare/file", "harness/compare/verdict", "golang.org/x/perf/benchmath", "golang.org/x/perf/benchproc"},
+	"harness/compare/verdict": {"golang.org/x/perf/benchmath"},
+	"harness/aa":              {"harness/compare", "harness/compare/file", "harness/compare/verdict", "golang.org/x/perf/benchfmt", "golang.org/x/perf/benchmath"},
+	"harness/revision":        {},
+	"harness/handoff":         {"harness/machine", "locks", "pcbinfo", "workloads/netisr", "github.com/HdrHistogram/hdrhistogram-go"},
+	"harness/machine":         {"github.com/klauspost/cpuid/v2", "github.com/loov/hrtime", "golang.org/x/sys/unix"},
 
 	"workloads":        {"locks", "pcbinfo", "workloads/inet", "workloads/netisr", "workloads/pcap", "github.com/HdrHistogram/hdrhistogram-go"},
 	"workloads/netisr": {"locks", "locks/probe", "locks/witness", "pcbinfo", "github.com/HdrHistogram/hdrhistogram-go"},

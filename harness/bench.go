@@ -131,7 +131,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	r.progress.start(r.samples(r.Rounds) * r.Processes)
 	for p := range r.Processes {
-		job := Job{r.Experiments, r.Handoffs, r.Rounds, Timing{warmTime, measure}, r.Seed + uint64(p)}
+		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p)}
 		if err := r.process(ctx, job, r.line); err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func (r *runner) plan(ctx context.Context) (time.Duration, error) {
 	}
 	r.progress.say("trying each of %d experiments", r.each())
 	start := time.Now()
-	job := Job{r.Experiments, r.Handoffs, 1, Timing{warmTime, time.Millisecond}, r.Seed}
+	job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Rounds: 1, Timing: Timing{warmTime, time.Millisecond}, Seed: r.Seed}
 	if err := r.process(ctx, job, func([]byte) error { return nil }); err != nil {
 		return 0, err
 	}

@@ -37,6 +37,14 @@ func (m *Matrix) Quick() {
 	m.Workers = slices.Compact(m.Workers)
 }
 
+// Compare narrows a matrix to what two revisions are compared by: the four ways to lock, where locks matter, all CPUs at work.
+func (m *Matrix) Compare() {
+	orElse(&m.Schemes, "global", "refcount", "connp", "smr")
+	orElse(&m.Mixes, "churn", "rpc")
+	orElse(&m.Works, DefaultWork)
+	orElse(&m.Workers, m.CPUs)
+}
+
 func orElse[T any](list *[]T, values ...T) {
 	if len(*list) == 0 {
 		*list = values

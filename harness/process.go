@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/perf/benchfmt"
 
+	"pcbbench"
 	"pcbbench/harness/handoff"
 )
 
@@ -24,6 +25,9 @@ type Job struct {
 	Rounds      int
 	Timing      Timing
 	Seed        uint64
+	Orders      bool    // take orders after the rounds: numbers of experiments, as JSON, each answered as soon as it is measured
+	PerNS       float64 // units of locks.Delay in a nanosecond, where processes must agree on it; 0: each finds out
+	Plant       Plant
 }
 
 // ErrFailedSamples says that samples failed their check, and that all others are there.
@@ -33,7 +37,8 @@ var ErrFailedSamples = errors.New("samples failed their check")
 // failed sample writes none: it is named on errs, and Child goes on and reports at the end.
 func Child(in io.Reader, out, errs io.Writer) error {
 	var job Job
-	if err := json.NewDecoder(in).Decode(&job); err != nil {
+	orders := json.NewDecoder(in)
+	if err := orders.Decode(&job); err != nil {
 		return fmt.Errorf("reading the job: %w", err)
 	}
 	variants, most, err := resolveAll(job.Experiments)
@@ -57,9 +62,46 @@ func Child(in io.Reader, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if b.plant = job.Plant; job.PerNS != 0 {
+		b.perNS = job.PerNS
+	}
 	rounds := slices.Repeat([][]measurable{first}, peakSamples)
 	rounds = append(rounds, slices.Repeat([][]measurable{list}, job.Rounds)...)
-	return b.rounds(rounds, job, out, errs)
+	if err := b.rounds(rounds, job, out, errs); err != nil || !job.Orders {
+		return err
+	}
+	return b.orders(orders, list, job, out)
+}
+
+// failedSample begins the answer to an order whose sample failed its check.
+const failedSample = "FAILED "
+
+// orders says what code this is, and measures what it is told to, until there are no more orders. An answer is a result's lines, or failedSample and why, and then an empty line.
+func (b *bench) orders(orders *json.Decoder, list []measurable, job Job, out io.Writer) error {
+	if _, err := fmt.Fprintf(out, "%s%s\n\n", codeGreeting, pcbbench.Code()); err != nil {
+		return err
+	}
+	for {
+		var i int
+		if err := orders.Decode(&i); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("reading orders: %w", err)
+		}
+		if i < 0 || i >= len(list) {
+			return fmt.Errorf("order %d: there are %d experiments", i, len(list))
+		}
+		err := b.result(list[i], job, out)
+		if isSampleError(err) {
+			_, err = fmt.Fprintf(out, "%s%s: %v\n", failedSample, list[i].name(), indent(err))
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(out, "\n"); err != nil {
+			return err
+		}
+	}
 }
 
 // A measurable is what a job measures.

@@ -37,20 +37,28 @@ func (p *progress) start(total int) {
 
 func (p *progress) step() {
 	p.done++
+	left := time.Duration(float64(time.Since(p.started)) / float64(p.done) * float64(p.total-p.done))
+	p.report("%d of %d samples, about %v to go", p.done, p.total, left.Round(time.Second))
+}
+
+// report says how far it is, now and then.
+func (p *progress) report(format string, args ...any) {
 	every := 10 * time.Second
 	if p.tty {
 		every = 100 * time.Millisecond
 	}
-	if time.Since(p.last) < every {
-		return
+	if time.Since(p.last) >= every {
+		p.last = time.Now()
+		p.say(format, args...)
 	}
-	p.last = time.Now()
-	left := time.Duration(float64(time.Since(p.started)) / float64(p.done) * float64(p.total-p.done))
-	p.say("%d of %d samples, about %v to go", p.done, p.total, left.Round(time.Second))
 }
 
 func (p *progress) finish() {
 	p.say("%d of %d samples in %v", p.done, p.total, time.Since(p.started).Round(time.Second))
+	p.finishLine()
+}
+
+func (p *progress) finishLine() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endLine()

@@ -3,6 +3,7 @@ package harness
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"golang.org/x/perf/benchfmt"
 
@@ -54,6 +55,8 @@ var Units = []unit{
 	{"call-wake-p99-ns", "lower", "", "from the answer to the running caller: 99th percentile"},
 	{"pingpong-ns", "", "", "one-way time of a cache line between the first two workers' CPUs"},
 	{"pingpong-class", "", "", "where these CPUs were: 1 near, 2 far, 3 moved meanwhile"},
+	{"mul-ns", "", "", "time of a dependent multiplication just before: the inverse of the clock frequency"},
+	{"late", "", "", "share of the segments in the second half of the measured time: a half, or more while still warming up"},
 	{"rundelay-ns", "", "", "time our threads waited for a CPU"},
 	{"steal-ns", "", "", "time the hypervisor ran somebody else"},
 	{"foreign-ns", "", "", "CPU time of other processes"},
@@ -63,27 +66,39 @@ var Units = []unit{
 	{"ns/packet", "lower", "", "hand-offs: wall time a packet, one way"},
 	{"rtt-p50-ns", "lower", "", "hand-offs: a batch there and back, median"},
 	{"rtt-p99-ns", "lower", "", "hand-offs: a batch there and back, 99th percentile"},
-	{"disturbed", "", "", "1: one of the three above was over its limit"},
+	{"disturbed", "", "", "1: one of rundelay, steal and foreign was over its limit"},
+	{"pair", "", "", "of pcbbench ab: samples with the same number belong together"},
+	{"restart", "", "", "of pcbbench ab: how often the processes had been started"},
+	{"locks/seg", "lower", "exact", "counted: lock acquisitions, of table, inpcb and whatever else, exclusive and shared"},
+	{"rmw/seg", "lower", "exact", "counted: atomic read-modify-writes of shared words"},
+	{"stores/seg", "lower", "exact", "counted: stores to shared words, beside those"},
+	{"loads/seg", "lower", "exact", "counted: loads of shared words, beside those"},
+	{"waits/seg", "lower", "exact", "counted: turns of busy waits, and parkings: one worker has nobody to wait for"},
 }
 
 // writeUnits writes the metadata of Units.
 func writeUnits(w io.Writer) error {
 	for _, u := range Units {
-		line := ""
-		if u.better != "" {
-			line += " better=" + u.better
-		}
-		if u.assume != "" {
-			line += " assume=" + u.assume
-		}
-		if line == "" {
-			continue
-		}
-		if _, err := fmt.Fprintf(w, "Unit %s%s\n", u.name, line); err != nil {
+		if _, err := io.WriteString(w, u.metadata()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// metadata is the line that tells benchstat of u, if there is anything to tell.
+func (u unit) metadata() string {
+	line := ""
+	if u.better != "" {
+		line += " better=" + u.better
+	}
+	if u.assume != "" {
+		line += " assume=" + u.assume
+	}
+	if line == "" {
+		return ""
+	}
+	return "Unit " + u.name + line + "\n"
 }
 
 // values puts s into benchmark values. What was not measured is left out rather than zero.
@@ -137,6 +152,8 @@ func (s *Sample) noise(put func(string, float64)) {
 			put(unit, float64(c.N))
 		}
 	}
+	put("mul-ns", s.NSMul)
+	put("late", s.Late)
 	known("rundelay-ns", s.Noise.RunDelay)
 	known("steal-ns", s.Noise.Steal)
 	known("foreign-ns", s.Noise.Foreign)
@@ -176,26 +193,29 @@ func (s *Sample) counts(put func(string, float64)) {
 	}
 }
 
-// writeHeader writes the facts: the machine's stay for all results, the run's are unset again, so that files of two runs compare.
+// writeHeader writes the facts: the epoch and the machine's stay for all results, the run's are unset again, so that files of two runs compare.
 func writeHeader(w io.Writer, stable, run []machine.KeyValue) error {
-	var err error
-	line := func(format string, args ...any) {
-		if err == nil {
-			_, err = fmt.Fprintf(w, format+"\n", args...)
+	for _, kv := range append(stable, machine.KeyValue{Key: "epoch", Value: Epoch}) {
+		if _, err := fmt.Fprintf(w, "%s: %s\n", kv.Key, kv.Value); err != nil {
+			return err
 		}
 	}
-	for _, kv := range stable {
-		line("%s: %s", kv.Key, kv.Value)
-	}
-	for _, kv := range run {
-		line("%s: %s", kv.Key, kv.Value)
-	}
-	line("# The facts of this run end here: unset, so that benchstat lines up runs that differ only in them.")
-	for _, kv := range run {
-		line("%s:", kv.Key)
-	}
-	if err != nil {
+	if err := writeFacts(w, run); err != nil {
 		return err
 	}
 	return writeUnits(w)
+}
+
+// writeFacts writes the facts of a run and unsets them.
+func writeFacts(w io.Writer, run []machine.KeyValue) error {
+	var b strings.Builder
+	for _, kv := range run {
+		fmt.Fprintf(&b, "%s: %s\n", kv.Key, kv.Value)
+	}
+	fmt.Fprintln(&b, "# The facts of this run end here: unset, so that benchstat lines up runs that differ only in them.")
+	for _, kv := range run {
+		fmt.Fprintf(&b, "%s:\n", kv.Key)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }

@@ -34,7 +34,7 @@ func TestHeader(t *testing.T) {
 	if len(results) != 1 {
 		t.Fatalf("%d results in\n%s", len(results), text)
 	}
-	want, got := map[string]string{}, map[string]string{}
+	want, got := map[string]string{"epoch": Epoch}, map[string]string{}
 	for _, kv := range facts.Stable() {
 		want[kv.Key] = kv.Value
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"pcbbench/harness/machine"
+	"pcbbench/locks"
 	"pcbbench/locks/oracle"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
@@ -46,6 +47,7 @@ type run struct {
 	opened  []pcbinfo.Counter // the scheme's counts when the table was open
 	// Of an open loop, on the clock; written before the phase that needs it begins:
 	start, from, to int64         // when arrivals begin; those from from on and before to are measured
+	ended           int64         // under stop: when the measured time was over
 	target          atomic.Uint64 // under spray: the lap at whose end all stop
 	arrived         atomic.Int32  // workers that know where they stand
 }
@@ -58,6 +60,7 @@ type worker struct {
 	_       [128]byte
 	// The users' threads, which may be the same:
 	segs    uint64
+	early   uint64 // of segs, in the first half of the measured time
 	batches uint64
 	hist    hdrhistogram.Histogram // here, since the counts of two on the heap may share a line
 	served  atomic.Uint64          // as beat
@@ -77,11 +80,14 @@ func newWorkers(n int) []worker {
 
 // measure runs the workers through the sample's phases.
 func (r *run) measure(s *Sample) error {
+	runtime.LockOSThread() // which takes the snapshots, and does not count
+	defer runtime.UnlockOSThread()
 	r.workers = newWorkers(len(r.ds))
 	if v := r.v; !v.spec.Collects() { // else the collector is the scheme's grace period
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	}
 	s.OneWay[0] = r.pingPong()
+	s.NSMul = 1 / locks.CalibrateDelay()
 	var wg sync.WaitGroup
 	threads := r.threads()
 	if n := len(threads) + r.v.walkers(); n > runtime.GOMAXPROCS(0) && r.v.Pin == PinCPU {
@@ -100,13 +106,12 @@ func (r *run) measure(s *Sample) error {
 	r.settle()
 	snap := r.b.noise.Snapshot()
 	mem := mallocs()
-	start := time.Now()
 	r.from = r.b.clock.Now()
 	r.to = r.from + r.ticks(r.tm.Measure)
 	r.phase.Store(measuring)
 	time.Sleep(r.tm.Measure)
-	r.phase.Store(draining)
-	s.Wall = time.Since(start)
+	r.end()
+	s.Wall = time.Duration(r.b.clock.NS(r.ended - r.from))
 	mem = mallocs() - mem
 	s.Noise = r.b.noise.Snapshot().Sub(snap)
 	if err := r.await(&wg); err != nil {
@@ -121,6 +126,17 @@ func (r *run) measure(s *Sample) error {
 		s.Disturbed = why
 	}
 	return r.sum(s, mem)
+}
+
+// end stops the clock, unless it has been. A worker does so too when he sees that the time is over: where all CPUs work, who sleeps may get none for some
+// milliseconds. The Store of phase pairs with the Loads in loop, and lies within the measured time as the one in measure does.
+func (r *run) end() {
+	r.stop.Lock()
+	defer r.stop.Unlock()
+	if r.phase.Load() == measuring {
+		r.phase.Store(draining)
+		r.ended = r.b.clock.Now()
+	}
 }
 
 func mallocs() uint64 {
@@ -284,6 +300,8 @@ func (r *run) loop(i int, d *workloads.Driver, w *worker) {
 		}
 		if phase != measuring {
 			w.idle(d, warmed)
+		} else if at >= r.to {
+			r.end()
 		}
 		last = at
 	}
@@ -300,7 +318,8 @@ func (r *run) settle() {
 	time.Sleep(r.tm.Warm)
 }
 
-func (r *run) ticks(d time.Duration) int64 { return int64(float64(d) / r.b.clock.NS(1)) }
+// ticks is how many of the clock's ticks d lasts, rounded up.
+func (r *run) ticks(d time.Duration) int64 { return int64(math.Ceil(float64(d) / r.b.clock.NS(1))) }
 
 // arrivals tells d what phase an open loop is in. A worker that was off its CPU may have missed some.
 func (r *run) arrivals(d *workloads.Driver, phase int32) {
@@ -343,9 +362,13 @@ func (r *run) turn(i int, d *workloads.Driver, w *worker, now int64, phase int32
 func (r *run) serve(d *workloads.Driver, w *worker, phase int32) bool {
 	n, began, ok := d.Serve()
 	if ok && n > 0 && phase == measuring {
+		now := r.b.clock.Now()
 		w.segs += uint64(n)
 		w.batches++
-		w.hist.RecordValue(r.b.clock.Now() - began)
+		w.hist.RecordValue(now - began)
+		if now < r.from+(r.to-r.from)/2 {
+			w.early += uint64(n)
+		}
 	}
 	return ok
 }
@@ -425,11 +448,12 @@ func (r *run) sum(s *Sample, mallocs uint64) error {
 	}
 	s.Latency = hdrhistogram.New(1, maxTicks, 2)
 	var squares, waiting float64
-	var batches uint64
+	var batches, early uint64
 	for i := range r.workers {
 		w := &r.workers[i]
 		s.Segs += w.segs
 		batches += w.batches
+		early += w.early
 		squares += float64(w.segs) * float64(w.segs)
 		waiting += r.b.clock.NS(w.waiting)
 		s.Latency.Merge(&w.hist)
@@ -438,6 +462,7 @@ func (r *run) sum(s *Sample, mallocs uint64) error {
 		return errStarved
 	}
 	s.NSPerSeg = float64(s.Wall) / float64(s.Segs)
+	s.Late = float64(s.Segs-early) / float64(s.Segs)
 	s.Fairness = float64(s.Segs) * float64(s.Segs) / squares / float64(len(r.workers))
 	s.Allocs = math.Floor(100*float64(mallocs)/float64(s.Segs)) / 100
 	s.SegsBatch = float64(s.Segs) / float64(batches)

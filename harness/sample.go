@@ -30,6 +30,7 @@ type bench struct {
 	noise machine.Noise
 	cpus  []int   // in the order in which workers are placed
 	perNS float64 // units of locks.Delay in a nanosecond
+	plant Plant
 }
 
 func newBench(workers int) (*bench, error) {
@@ -59,7 +60,9 @@ type Sample struct {
 	OneWay     [2]float64    // cache-line ping-pong before and after, ns; 0: not measured
 	Class      machine.Class
 	Noise      machine.Delta
-	Disturbed  string // why, or ""
+	Disturbed  string  // why, or ""
+	NSMul      float64 // time of a unit of locks.Delay just before, which tells of the clock frequency
+	Late       float64 // share of Segs in the second half of the measured time
 	Stats      pcbinfo.Stats
 	Sent       uint64       // segments of the whole sample, warm-up and drain included: what Isr and UserWakes count by
 	Isr        netisr.Stats // of the whole sample, as are Stats and Counters
@@ -95,7 +98,7 @@ func (b *bench) open(v *variant, seed uint64, tm Timing) (*run, *Sample, error) 
 	}
 	none := heap()
 	in, err := v.spec.New(pcbinfo.Config{CPUs: v.way.Handles(w.Workers), Owners: v.way.Model.Streams(w.Workers), Conns: max(w.Conns, w.Flows()), Lock: v.lock,
-		Work: uint32(float64(v.Work) * b.perNS), Seed: seed})
+		Work: uint32((float64(v.Work) + b.plant.work(v)) * b.perNS), Seed: seed})
 	if err != nil {
 		return nil, nil, err
 	}

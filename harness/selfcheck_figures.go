@@ -289,7 +289,7 @@ func (t *testimony) checkLine() error {
 	ns := t.b.clock.NS
 	want := map[string]float64{"ns/seg": s.NSPerSeg, "segs/s": float64(s.Segs) / s.Wall.Seconds(), "fairness": s.Fairness, "allocs/seg": s.Allocs,
 		"segs/batch": s.SegsBatch, "p50-ns": ns(s.Latency.ValueAtQuantile(50)), "p99-ns": ns(s.Latency.ValueAtQuantile(99)),
-		"p99.9-ns": ns(s.Latency.ValueAtQuantile(99.9)), "max-ns": ns(s.Latency.Max()), "disturbed": 0, gaugeName: float64(t.a.seen()), eventName + "/seg": 1}
+		"p99.9-ns": ns(s.Latency.ValueAtQuantile(99.9)), "max-ns": ns(s.Latency.Max()), "disturbed": 0, "mul-ns": s.NSMul, "late": s.Late, gaugeName: float64(t.a.seen()), eventName + "/seg": 1}
 	optional := func(unit string, v float64, there bool) {
 		if there {
 			want[unit] = v

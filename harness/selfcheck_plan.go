@@ -144,7 +144,7 @@ func checkThin(es []Experiment, workers []int) error {
 	return nil
 }
 
-// checkHeader: a result inherits the facts of the machine and not those of the run, which the file has for people; the units' metadata is that
+// checkHeader: a result inherits the facts of the machine, with the epoch, and not those of the run, which the file has for people; the units' metadata is that
 // of Units.
 func checkHeader(rng *rand.Rand) error {
 	facts := func(n int, prefix string) (kvs []machine.KeyValue) {
@@ -159,6 +159,7 @@ func checkHeader(rng *rand.Rand) error {
 		return wrong("header: %v", err)
 	}
 	text := buf.String()
+	stable = append(stable, machine.KeyValue{Key: "epoch", Value: Epoch})
 	for _, kv := range append(slices.Clone(stable), runs...) {
 		if !strings.Contains(text, kv.Key+": "+kv.Value+"\n") {
 			return wrong("the header does not tell %v: %q", kv, text)

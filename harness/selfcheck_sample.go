@@ -235,10 +235,13 @@ func (t *testimony) counts(w *worker, batches []call) bool {
 
 // checkSums recomputes what is computed from the workers' counts.
 func (t *testimony) checkSums() error {
-	var segs, batches, squares, waiting, n float64
+	var segs, early, batches, squares, waiting, n float64
 	for i := range t.r.workers {
 		w := &t.r.workers[i]
-		segs, batches, n = segs+float64(w.segs), batches+float64(w.batches), n+1
+		if w.early > w.segs {
+			return wrong("worker %d counts %d segments, and %d in the first half of the time", i, w.segs, w.early)
+		}
+		segs, early, batches, n = segs+float64(w.segs), early+float64(w.early), batches+float64(w.batches), n+1
 		squares += math.Pow(float64(w.segs), 2)
 		waiting += t.b.clock.NS(w.waiting)
 	}
@@ -249,6 +252,7 @@ func (t *testimony) checkSums() error {
 	}{
 		{"segments", float64(s.Segs), segs},
 		{"ns/seg", s.NSPerSeg, float64(s.Wall) / segs},
+		{"late", s.Late, 1 - early/segs},
 		{"fairness", s.Fairness, segs * segs / (n * squares)},
 		{"segs/batch", s.SegsBatch, segs / batches},
 		{"latencies", float64(s.Latency.TotalCount()), batches},

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pcbbench/harness/compare/file"
 )
 
 // write puts text into a file of its own.
@@ -21,11 +23,17 @@ func write(t *testing.T, text string) (path string) {
 // table reads text as a results file.
 func table(t *testing.T, text string) *Table {
 	t.Helper()
-	tab, err := Read(write(t, text))
+	return NewTable(load(t, text))
+}
+
+// load reads text as a results file.
+func load(t *testing.T, text string) *file.File {
+	t.Helper()
+	f, err := file.Load(write(t, text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tab
+	return f
 }
 
 // lines are a scheme's results in a setting, one for each time a segment in ns. p99-ns is ten times that.

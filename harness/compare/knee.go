@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/perf/benchfmt"
+
+	"pcbbench/harness/compare/file"
 )
 
 // A Sweep is what a results file has of open loops.
@@ -53,19 +55,13 @@ func (c *Curve) Knee() (knee Point, ok bool) {
 	return knee, ok
 }
 
-// ReadSweep reads a results file's open loops, and the closed ones beside them, in order of appearance. See Sort.
-func ReadSweep(path string) (*Sweep, error) {
+// NewSweep makes f's open loops, and the closed ones beside them, in order of appearance. See Sort.
+func NewSweep(f *file.File) *Sweep {
 	r := sweepReader{closed: map[string][]float64{}, samples: map[string]*pointSamples{}}
-	files := benchfmt.Files{Paths: []string{path}}
-	for files.Scan() {
-		switch rec := files.Result().(type) {
-		case *benchfmt.SyntaxError:
-			return nil, rec
-		case *benchfmt.Result:
-			r.add(rec)
-		}
+	for _, rec := range f.Results {
+		r.add(rec)
 	}
-	return r.sweep(), files.Err()
+	return r.sweep()
 }
 
 // A sweepReader collects samples.
@@ -83,7 +79,7 @@ type pointSamples struct {
 	offered, handled, p50, p99, dropped []float64
 }
 
-func (r *sweepReader) add(rec *benchfmt.Result) {
+func (r *sweepReader) add(rec *file.Result) {
 	handled, ok := rec.Value("segs/s")
 	if !ok || !sane(handled) {
 		return
@@ -112,17 +108,17 @@ func (r *sweepReader) add(rec *benchfmt.Result) {
 	q, _ := rec.Value("qdrops/arrival")
 	rx, _ := rec.Value("rxdrops/arrival")
 	p.dropped = append(p.dropped, q+rx)
-	r.s.Machine = machine(rec)
+	r.s.Machine = machine(rec.Run.Facts)
 }
 
 // sane reports whether v can have been measured: a file may say anything.
 func sane(v float64) bool { return v >= 0 && v < 1e15 }
 
-// machine is what rec says of the machine.
-func machine(rec *benchfmt.Result) string {
+// machine is what facts say of it.
+func machine(facts map[string]string) string {
 	var parts []string
 	for _, fact := range []struct{ key, format string }{{"cpu", "%s"}, {"cores", "%s cores"}, {"hypervisor", "hypervisor %s"}, {"kernel", "kernel %s"}} {
-		if v := rec.GetConfig(fact.key); v != "" {
+		if v := facts[fact.key]; v != "" {
 			parts = append(parts, fmt.Sprintf(fact.format, v))
 		}
 	}

@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pcbbench/harness/compare/file"
 )
 
-// FuzzRead reads arbitrary bytes as results: an error says where, and what was read can be told.
+// FuzzRead reads arbitrary bytes as results: whatever Load takes can be told and compared.
 func FuzzRead(f *testing.F) {
 	for _, text := range []string{
 		"",
@@ -26,21 +28,20 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(path, text, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if said, err := Torture(path); err == nil && len(said) == 0 {
+		f, err := file.Load(path)
+		if err != nil {
+			return // FuzzLoad looks at errors
+		}
+		if len(Torture(f)) == 0 {
 			t.Error("nothing is said of the torture")
 		}
-		if sweep, err := ReadSweep(path); err == nil && len(sweep.Curves) > 0 {
+		if sweep := NewSweep(f); len(sweep.Curves) > 0 {
 			if err := errors.Join(sweep.WriteKnees(io.Discard), sweep.WriteSVG(io.Discard)); err != nil {
 				t.Error(err)
 			}
 		}
-		table, err := Read(path)
-		if err != nil {
-			if msg := err.Error(); !strings.Contains(msg, path+":") {
-				t.Errorf("error without a place: %q", msg)
-			}
-			return
-		}
+		compareFuzzed(t, f)
+		table := NewTable(f)
 		if s := table.Sentences([]string{"null"}); s == "" || strings.Count(s, "\n") > 1 {
 			t.Errorf("sentences %q", s)
 		}
@@ -48,4 +49,36 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("arguments %q", args)
 		}
 	})
+}
+
+// compareFuzzed compares f with itself, in every unit: no row differs, and whatever comes out can be written.
+func compareFuzzed(t *testing.T, f *file.File) {
+	for _, c := range []*Comparison{fuzzed(t, f, func(o Options) (*Comparison, error) { return Diff(f, f, o) }), fuzzed(t, f, func(o Options) (*Comparison, error) { return DiffPaired(f, o) })} {
+		if c == nil {
+			continue
+		}
+		for i := range c.Rows {
+			if r := &c.Rows[i]; !c.Paired && c.Significant(r) {
+				t.Errorf("%s differs from itself: %+v", r.Name, r)
+			}
+		}
+		for _, format := range Formats {
+			if err := Writer(format)(c, io.Discard); err != nil {
+				t.Errorf("%s: %v", format, err)
+			}
+		}
+	}
+}
+
+func fuzzed(t *testing.T, f *file.File, diff func(Options) (*Comparison, error)) *Comparison {
+	v := f.Results[0].Values[0]
+	_, unit := file.Written(v)
+	c, err := diff(Options{Units: []string{unit}})
+	if err != nil {
+		if msg := err.Error(); msg == "" || strings.Contains(msg, "\n") && !strings.Contains(string(f.Results[0].Name), "\n") {
+			t.Errorf("not one sentence: %q", msg)
+		}
+		return nil
+	}
+	return c
 }

@@ -1,19 +1,14 @@
 package compare
 
 import (
-	"errors"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 )
 
-// TestRead checks that settings become rows in order of appearance, with the samples of each scheme in order, in seconds.
-func TestRead(t *testing.T) {
+// TestTable checks that settings become rows in order of appearance, with the samples of each scheme in order, in seconds.
+func TestTable(t *testing.T) {
 	text := "goos: linux\ncommit: abc\n# a comment\ncommit:\nUnit ns/seg better=lower\n" +
 		lines("global", setting("churn", 1024, 1, 0), 100, 300) +
 		lines("connp:groups=16", setting("bulk", 10, 1, 0), 7) +
@@ -22,7 +17,7 @@ func TestRead(t *testing.T) {
 		lines("smr", setting("churn", 1024, 1, 0), 200)
 	tab := table(t, text)
 	var got []map[string][]float64
-	for _, r := range tab.Rows {
+	for _, r := range tab.Settings {
 		rounded := map[string][]float64{}
 		for s, seconds := range r.Samples {
 			for _, v := range seconds {
@@ -34,36 +29,6 @@ func TestRead(t *testing.T) {
 	want := []map[string][]float64{{"global": {100, 300}, "smr": {200}}, {"connp:groups=16": {7}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("rows are %v, want %v", got, want)
-	}
-}
-
-func TestReadErrors(t *testing.T) {
-	broken := write(t, "goos: linux\nBenchmarkInput/scheme=global\t10\t20 ns/seg\nBenchmarkInput/scheme=global\tmany\t20 ns/seg\n")
-	if _, err := Read(broken); err == nil || !strings.HasPrefix(err.Error(), broken+":3: ") {
-		t.Errorf("a bad line 3 is told as %v", err)
-	}
-	missing := filepath.Join(t.TempDir(), "missing.txt")
-	if _, err := Read(missing); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), missing) {
-		t.Errorf("a missing file is told as %v", err)
-	}
-	if _, err := Read(t.TempDir()); err == nil {
-		t.Error("a folder was read")
-	}
-	for _, text := range []string{"", "\n", "goos: linux\nPASS\n"} {
-		if tab := table(t, text); len(tab.Rows) != 0 {
-			t.Errorf("%d rows in %q", len(tab.Rows), text)
-		}
-	}
-}
-
-// TestReadEquals reads a file whose name looks like benchstat's label=path.
-func TestReadEquals(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a=b.txt")
-	if err := os.WriteFile(path, []byte(lines("global", setting("churn", 10, 1, 0), 1)), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if tab, err := Read(path); err != nil || len(tab.Rows) != 1 {
-		t.Errorf("%+v, %v", tab, err)
 	}
 }
 

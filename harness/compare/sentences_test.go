@@ -37,7 +37,6 @@ func TestSentences(t *testing.T) {
 			"With 1 worker global won 2 of 2 settings (churn work=0, churn work=0 roles=split) by 100% in the median over the next."},
 		"no workers in the name": {lines("global", "mix=churn", about(100)...) + lines("smr", "mix=churn", about(200)...),
 			"No result names its number of workers."},
-		"nothing": {"goos: linux\n", "No result names its number of workers."},
 	} {
 		if got := table(t, c.text).Sentences([]string{"null", "unsync"}); got != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, c.want)

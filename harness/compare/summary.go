@@ -2,26 +2,25 @@
 package compare
 
 import (
-	"bufio"
 	"cmp"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
-	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchmath"
+
+	"pcbbench/harness/compare/file"
 )
 
 // A Table is the time a segment of every variant of a results file, by setting and scheme.
 type Table struct {
-	Rows   []Row
-	values map[string][]string // name key: its values in order of appearance
+	Settings []Setting
+	values   map[string][]string // name key: its values in order of appearance
 }
 
-// A Row is one setting: everything but the scheme.
-type Row struct {
+// A Setting is everything in a name but the scheme.
+type Setting struct {
 	keys    map[string]string
 	Samples map[string][]float64 // ns/seg by scheme
 }
@@ -29,23 +28,17 @@ type Row struct {
 // timeUnit is the metric that decides who wins, as benchfmt tidies it.
 const timeUnit = "sec/seg"
 
-// Read reads a results file whole. A line that is not benchmark text is an error with its place.
-func Read(path string) (*Table, error) {
+// NewTable makes f's. It has no row if no result of f has a time a segment.
+func NewTable(f *file.File) *Table {
 	t := &Table{values: map[string][]string{}}
 	index := map[string]int{}
-	files := benchfmt.Files{Paths: []string{path}}
-	for files.Scan() {
-		switch rec := files.Result().(type) {
-		case *benchfmt.SyntaxError:
-			return nil, rec
-		case *benchfmt.Result:
-			t.add(rec, index)
-		}
+	for _, r := range f.Results {
+		t.add(r, index)
 	}
-	return t, files.Err()
+	return t
 }
 
-func (t *Table) add(rec *benchfmt.Result, index map[string]int) {
+func (t *Table) add(rec *file.Result, index map[string]int) {
 	v, ok := rec.Value(timeUnit)
 	if !ok {
 		return
@@ -66,11 +59,11 @@ func (t *Table) add(rec *benchfmt.Result, index map[string]int) {
 	}
 	i, ok := index[setting]
 	if !ok {
-		i = len(t.Rows)
+		i = len(t.Settings)
 		index[setting] = i
-		t.Rows = append(t.Rows, Row{keys: keys, Samples: map[string][]float64{}})
+		t.Settings = append(t.Settings, Setting{keys: keys, Samples: map[string][]float64{}})
 	}
-	t.Rows[i].Samples[scheme] = append(t.Rows[i].Samples[scheme], v)
+	t.Settings[i].Samples[scheme] = append(t.Settings[i].Samples[scheme], v)
 }
 
 // settingKeys are what may tell one setting of a mix from another, the workers aside.
@@ -80,7 +73,7 @@ var settingKeys = []string{"work", "lock", "dispatch", "conns", "batch", "affini
 // and a row for each setting, named by what differs between settings.
 func (t *Table) BenchstatArgs(order []string) []string {
 	var here []string
-	for _, r := range t.Rows {
+	for _, r := range t.Settings {
 		for s := range r.Samples {
 			if !slices.Contains(here, s) {
 				here = append(here, s)
@@ -120,13 +113,13 @@ func (t *Table) varies(key string) bool {
 	if key == "conns" && t.follows(key, "mix") {
 		return false
 	}
-	return slices.ContainsFunc(t.Rows, func(r Row) bool { return r.keys[key] != t.Rows[0].keys[key] })
+	return slices.ContainsFunc(t.Settings, func(r Setting) bool { return r.keys[key] != t.Settings[0].keys[key] })
 }
 
 // follows reports whether key's value is the same wherever of's is.
 func (t *Table) follows(key, of string) bool {
 	seen := map[string]string{}
-	for _, r := range t.Rows {
+	for _, r := range t.Settings {
 		if v, ok := seen[r.keys[of]]; ok && v != r.keys[key] {
 			return false
 		}
@@ -168,7 +161,7 @@ type victory struct {
 func (t *Table) sentence(workers string, controls []string) string {
 	var wins []*victory
 	open, rows := 0, 0
-	for _, r := range t.Rows {
+	for _, r := range t.Settings {
 		if r.keys["workers"] != workers {
 			continue
 		}
@@ -214,7 +207,7 @@ func phrase(workers string, rows, open int, wins []*victory) string {
 }
 
 // short names a setting by mix and work, and by what else differs between settings.
-func (t *Table) short(r Row) string {
+func (t *Table) short(r Setting) string {
 	name := r.keys["mix"]
 	for _, key := range settingKeys {
 		if v := r.keys[key]; v != "" && (key == "work" || t.varies(key)) {
@@ -226,7 +219,7 @@ func (t *Table) short(r Row) string {
 
 // winners are the scheme with the lowest median, first, and those not told from it; next is the best of the rest, "" if there is none.
 // Where fewer than two schemes compete nobody wins.
-func (r *Row) winners(controls []string) (winners []string, next string) {
+func (r *Setting) winners(controls []string) (winners []string, next string) {
 	var names []string
 	for s, v := range r.Samples {
 		if !slices.Contains(controls, s) && len(v) > 0 {
@@ -267,21 +260,19 @@ func median(v []float64) float64 {
 
 // Torture is what a results file says of the torture of the code that made it: of each of its runs, as files may be joined. A file that does not
 // say is an answer too.
-func Torture(path string) (said []string, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	s := bufio.NewScanner(f)
-	s.Buffer(nil, 1<<20)
-	for s.Scan() {
-		if val, ok := strings.CutPrefix(s.Text(), "torture: "); ok && !slices.Contains(said, val) {
+func Torture(f *file.File) (said []string) { return tortured(f.Runs) }
+
+// What a file says of the torture, and what it says where there was none.
+const (
+	tortureFact = "torture"
+	notTortured = "not run"
+)
+
+func tortured(runs []*file.Run) (said []string) {
+	for _, r := range runs {
+		if val := cmp.Or(r.Facts[tortureFact], notTortured); !slices.Contains(said, val) {
 			said = append(said, val)
 		}
 	}
-	if len(said) == 0 {
-		said = []string{"not run"}
-	}
-	return said, s.Err()
+	return said
 }

@@ -51,11 +51,7 @@ func swept() string {
 
 func readSweep(t *testing.T, text string) *Sweep {
 	t.Helper()
-	s, err := ReadSweep(write(t, text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return NewSweep(load(t, text))
 }
 
 // TestKneeTable compares the table with testdata/knees.txt, which go test -update writes.

@@ -165,15 +165,20 @@ func (d Delta) Disturbed(wall time.Duration, threads, places int) (disturbed boo
 	return false, ""
 }
 
-// runDelays reads the second number of every thread's schedstat. Threads may
-// end while the list is read.
+// runDelays reads the second number of the schedstat of every thread but the
+// caller's: who only waits for the time to be over may wait for a CPU, too.
+// Threads may end while the list is read.
 func (n Noise) runDelays() map[string]int64 {
 	threads, err := fs.ReadDir(n.proc, "self/task")
 	if err != nil {
 		return nil
 	}
 	delays := make(map[string]int64, len(threads))
+	self := strconv.Itoa(threadID())
 	for _, thread := range threads {
+		if thread.Name() == self {
+			continue
+		}
 		data, err := fs.ReadFile(n.proc, path.Join("self/task", thread.Name(), "schedstat"))
 		if err != nil {
 			continue

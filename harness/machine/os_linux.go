@@ -59,3 +59,6 @@ func readUsage() usage {
 		involuntary: known(int64(u.Nivcsw)),
 	}
 }
+
+// threadID is the calling thread's, as /proc has it.
+func threadID() int { return unix.Gettid() }

@@ -22,3 +22,5 @@ func Yield() { runtime.Gosched() }
 func setAffinity([]int) error { return errors.ErrUnsupported }
 
 func readUsage() usage { return usage{} }
+
+func threadID() int { return 0 }

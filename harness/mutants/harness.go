@@ -27,7 +27,7 @@ var harnessMutants = []Mutant{
 	{Name: "H11", File: "harness/record.go", Kind: Account, Subject: "harness", What: "segments a second in thousands",
 		Old: "	put(\"segs/s\", 1e9/s.NSPerSeg)\n", New: "	put(\"segs/s\", 1e6/s.NSPerSeg)\n"},
 	{Name: "H12", File: "harness/record.go", Kind: Account, Subject: "harness", What: "run facts are not unset",
-		Old: "		line(\"%s:\", kv.Key)\n", New: "		_ = kv\n"},
+		Old: "		fmt.Fprintf(&b, \"%s:\\n\", kv.Key)\n", New: "		_ = kv\n"},
 	{Name: "H13", File: "harness/machine/clock.go", Kind: Account, Subject: "harness", What: "the clock is off by a factor",
 		Old: "{ return float64(ticks) * c.nsPerTick }", New: "{ return float64(ticks) / c.nsPerTick / 3 }"},
 

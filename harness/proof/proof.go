@@ -67,8 +67,11 @@ const NotRun = "not run"
 
 // Of says what a results file is to say about the torture of this binary's code, for results about subjects: the digest of the newest
 // record in the results folder dir that names all of them, else NotRun and for which.
-func Of(dir string, subjects []string) string {
-	paths, _ := filepath.Glob(filepath.Join(dir, folder, "*-"+pcbbench.Code()[:12]+".txt")) // the pattern is a good one
+func Of(dir string, subjects []string) string { return OfCode(dir, pcbbench.Code(), subjects) }
+
+// OfCode is Of, of a binary whose code has that digest, in hexadecimal.
+func OfCode(dir, code string, subjects []string) string {
+	paths, _ := filepath.Glob(filepath.Join(dir, folder, "*-"+code[:min(12, len(code))]+".txt")) // the pattern is a good one
 	slices.Sort(paths)
 	missing := subjects
 	for _, path := range slices.Backward(paths) {
@@ -77,7 +80,7 @@ func Of(dir string, subjects []string) string {
 			continue
 		}
 		keys := header(data)
-		if keys["torture"] != "passed" || keys["code"] != pcbbench.Code() {
+		if keys["torture"] != "passed" || keys["code"] != code {
 			continue
 		}
 		missing = without(subjects, strings.Split(keys["subjects"], ", "))

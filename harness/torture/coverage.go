@@ -36,7 +36,7 @@ func coverage() (reached int, missed []string) {
 }
 
 func onOff() string {
-	if witness.Enabled {
+	if witness.Checking {
 		return "on in half of the rounds"
 	}
 	return "off"

@@ -44,7 +44,7 @@ func newRound(seed uint64, workers int) *Round {
 	r.Workers = min(maxWorkers, [...]int{2, max(2, cpus), 2 * cpus, 4 * cpus}[rng.IntN(4)])
 	r.Procs = [...]int{cpus, cpus, 4 * cpus, 1}[rng.IntN(4)] // with more threads than CPUs the system preempts holders anywhere
 	r.Hard = rng.IntN(4) == 0
-	r.Watched = rng.IntN(2) == 0 && witness.Enabled
+	r.Watched = rng.IntN(2) == 0 && witness.Checking
 	r.Rates = [...]probe.Rates{{Yield: 16, Delay: 16, Sleep: 1 << 12}, {Yield: 4, Delay: 8, Sleep: 1 << 12}, {Yield: 64, Delay: 8}, {Sleep: 1 << 10}}[rng.IntN(4)]
 	if workers != 0 {
 		r.Workers = workers

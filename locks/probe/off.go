@@ -1,8 +1,8 @@
-//go:build !torture && !sim
+//go:build !torture && !sim && !count
 
 package probe
 
-// Enabled reports whether points do anything in this build.
+// Enabled reports whether points disturb their caller in this build.
 const Enabled = false
 
 // Load marks a load of *p.

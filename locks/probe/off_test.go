@@ -1,4 +1,4 @@
-//go:build !torture && !sim
+//go:build !torture && !sim && !count
 
 package probe_test
 

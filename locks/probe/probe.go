@@ -11,6 +11,7 @@
 //   - sim: the workers of a Simulate run one at a time, and at each point it is chosen who goes on. Since Go's
 //     atomics are sequentially consistent, this loses nothing but what plain accesses, which the race
 //     detector checks, could do between two points. Elsewhere points do nothing.
+//   - count: each is counted, by kind, and nothing else: what one worker does to shared memory is then an exact number.
 //
 // The functions are generic so that callers pass &l.state of any type without unsafe, and so that an
 // empty body leaves no conversion behind.
@@ -21,4 +22,14 @@ package probe
 // one in Sleep it sleeps for up to 50 microseconds. Zero means never.
 type Rates struct {
 	Yield, Delay, Sleep uint32
+}
+
+// Accesses are how often points were passed, by kind. Waits are turns of busy waits and parkings.
+type Accesses struct {
+	Loads, Stores, RMWs, Waits uint64
+}
+
+// Since is what a counts beyond b, an earlier state of the same counts.
+func (a Accesses) Since(b Accesses) Accesses {
+	return Accesses{a.Loads - b.Loads, a.Stores - b.Stores, a.RMWs - b.RMWs, a.Waits - b.Waits}
 }

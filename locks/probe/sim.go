@@ -16,7 +16,7 @@ import (
 	"unsafe"
 )
 
-// Enabled reports whether points do anything in this build.
+// Enabled reports whether points disturb their caller in this build.
 const Enabled = true
 
 // Simulating reports whether this build can Simulate.

@@ -11,7 +11,7 @@ import (
 	"unsafe"
 )
 
-// Enabled reports whether points do anything in this build.
+// Enabled reports whether points disturb their caller in this build.
 const Enabled = true
 
 // State. Each goroutine works on the shard that its stack address falls on, because one shared counter or

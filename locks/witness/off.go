@@ -1,9 +1,12 @@
-//go:build !witness
+//go:build !witness && !count
 
 package witness
 
-// Enabled reports whether this build can check anything.
+// Enabled reports whether locks report here in this build.
 const Enabled = false
+
+// Checking reports whether this build can check anything.
+const Checking = false
 
 // Want says that the caller is about to take l and may have to wait.
 func Want(l any, m Mode) {}
@@ -46,3 +49,6 @@ func Held() string { return "" }
 
 // Edges returns the pairs seen: nil in this flavour.
 func Edges() []Edge { return nil }
+
+// Counts returns what happened to locks: nil in this flavour.
+func Counts() []Count { return nil }

@@ -14,8 +14,8 @@
 // that the goroutine is not in. A violation panics with an oracle.Violation that names the sites involved, each by its innermost calls
 // outside of the locks, innermost first.
 //
-// What a call does is chosen by the build tag witness: without it nothing, and the calls are inlined away. With it they do nothing
-// but an atomic load until Enable. The tag needs amd64 or arm64.
+// What a call does is chosen by build tag: without one nothing, and the calls are inlined away. With the tag witness they do nothing
+// but an atomic load until Enable; it needs amd64 or arm64. With the tag count nothing is checked, and acquisitions are counted by class.
 package witness
 
 // A Mode is a way to hold a lock.
@@ -35,4 +35,26 @@ type Edge struct {
 	Outer, Inner         string // the classes
 	OuterSite, InnerSite string // where the two were taken, one of the times
 	Count                uint64 // how often
+}
+
+// An Act is something that is counted.
+type Act uint8
+
+const (
+	Locked     Act = iota // taken exclusively, by waiting or by a try
+	RLocked               // taken shared
+	Upgraded              // made exclusive without letting go
+	Downgraded            // made shared without letting go
+	Entered               // a section of an SMR domain, which has no class
+)
+
+var actNames = [...]string{Locked: "locks", RLocked: "rlocks", Upgraded: "upgrades", Downgraded: "downgrades", Entered: "sections"}
+
+func (a Act) String() string { return actNames[a] }
+
+// A Count says how often something happened to the locks of a class.
+type Count struct {
+	Class string
+	Act   Act
+	N     uint64
 }

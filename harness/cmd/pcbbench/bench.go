@@ -44,7 +44,9 @@ func measure(ctx context.Context, std streams, o harness.Options, report func(st
 	path, err := harness.Run(ctx, o)
 	if path != "" {
 		fmt.Fprintf(std.err, "results in %s\n", path)
-		err = errors.Join(err, report(std, path))
+		if shown := report(std, path); err == nil { // a run that went wrong may have nothing to show
+			err = shown
+		}
 	}
 	return err
 }

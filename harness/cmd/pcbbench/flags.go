@@ -16,7 +16,7 @@ func newFlagSet(name string) *flag.FlagSet {
 	return fs
 }
 
-// parse reads args, which end in as many operands as names. The flags are listed for -h only; what is wrong is said once.
+// parse reads args, which end in as many operands as names; those in brackets may be left out. The flags are listed for -h only; what is wrong is said once.
 func parse(fs *flag.FlagSet, std streams, args []string, names ...string) error {
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -30,7 +30,7 @@ func parse(fs *flag.FlagSet, std streams, args []string, names ...string) error 
 	if fs.NArg() > len(names) {
 		return errUsage{fmt.Errorf("unexpected argument %q", fs.Arg(len(names)))}
 	}
-	if fs.NArg() < len(names) {
+	if fs.NArg() < len(names) && !optional(names[fs.NArg()]) {
 		return errUsage{fmt.Errorf("%s is missing", names[fs.NArg()])}
 	}
 	return nil
@@ -45,9 +45,14 @@ func otherDefaults(fs *flag.FlagSet, defaults map[string]string) {
 	}
 }
 
+func optional(name string) bool { return strings.HasPrefix(name, "[") }
+
 func operands(names []string) (s string) {
 	for _, n := range names {
-		s += " <" + n + ">"
+		if !optional(n) {
+			n = "<" + n + ">"
+		}
+		s += " " + n
 	}
 	return s
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pcbbench/harness"
+	"pcbbench/harness/compare/file"
 	"pcbbench/harness/handoff"
 	"pcbbench/harness/machine"
 )
@@ -47,5 +48,9 @@ func reportHandoff(std streams, path string) error {
 	if err := benchstat(std, args...); err != nil {
 		return err
 	}
-	return proven(std, path)
+	f, err := file.Load(path)
+	if err != nil {
+		return err
+	}
+	return proven(std.out, f)
 }

@@ -3,11 +3,18 @@
 //	pcbbench bench      measure a matrix and write results/<machine>/<date>-<commit>.txt
 //	pcbbench torture    hold all of it to what it promises, under random schedules
 //	pcbbench schedules  and under schedules that are chosen one by one (needs the tag sim)
+//	pcbbench ab REV     build two revisions, measure them side by side, and compare
+//	pcbbench aa         see how often that is wrong, and what it finds
 //	pcbbench sweep      open loops of growing load, their knees and their picture
 //	pcbbench plot F     draw that picture again
-//	pcbbench compare    two results files, by benchstat
+//	pcbbench compare    two results files, or the two arms of one
+//	pcbbench gate       say by the exit code whether a comparison shows a regression
+//	pcbbench history    follow every benchmark over the commits, and say where it changed
+//	pcbbench baseline F make a results file the one that others are compared with
+//	pcbbench export F   write results as other tools read them
 //	pcbbench summary F  say in two sentences which scheme won where
 //	pcbbench netstat    run experiments once and show what netisr's queues did, as netstat -Q does
+//	pcbbench exact      count what a worker does to shared memory (needs the tag count)
 //	pcbbench handoff    measure what handing a packet to another thread costs, in several ways
 //	pcbbench list       the schemes, locks, mixes, dispatch models and roles
 //
@@ -43,13 +50,20 @@ type streams struct {
 func commands() []command {
 	return []command{
 		{"bench", "measure a matrix of experiments", bench},
-		{"compare", "compare two results files by benchstat", compareCmd},
+		{"compare", "compare two results files, or the two arms of one of ab", compareCmd},
+		{"gate", "say by the exit code whether a comparison shows a regression, none, or neither", gateCmd},
+		{"ab", "build two revisions, measure them side by side, and compare", ab},
+		{"aa", "see how often comparisons are wrong, and what they find", aaCmd},
+		{"history", "follow every benchmark over the commits, and say where it changed", historyCmd},
+		{"baseline", "make a results file the one that others are compared with", baselineCmd},
+		{"export", "write results as other tools read them", exportCmd},
 		{"sweep", "offer each dispatch × scheme pair more and more, and show where it bends", sweep},
 		{"plot", "draw a sweep's picture again", plot},
 		{"summary", "say in two sentences which scheme won where", summary},
 		{"torture", "hold everything to what it promises, under random schedules", tortureCmd},
 		{"schedules", "and under schedules that are chosen one by one", schedules},
 		{"netstat", "run experiments once and show what netisr's queues did", netstat},
+		{"exact", "count what a worker does to shared memory: the same digits in every run", exactCmd},
 		{"handoff", "measure what handing a packet to another thread costs", handoffCmd},
 		{"list", "list schemes, locks, mixes, dispatch models and roles", list},
 		{"process", "measure the job on standard input (started by bench)", process},
@@ -93,9 +107,12 @@ func run(ctx context.Context, args []string, std streams) int {
 }
 
 func exitCode(err error, w io.Writer) int {
+	var said errVerdict
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitOK
+	case errors.As(err, &said):
+		return int(said)
 	case errors.Is(err, torture.ErrInterrupted):
 		fmt.Fprintln(w, "pcbbench: interrupted; nothing found so far, and no record left")
 		return exitInterrupted

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"strings"
 
 	"pcbbench/harness/compare"
+	"pcbbench/harness/compare/file"
 	"pcbbench/harness/proof"
 	"pcbbench/pcbinfo"
 )
@@ -23,12 +25,13 @@ func summary(_ context.Context, args []string, std streams) error {
 
 // report prints a results file's table by benchstat, schemes as columns, and the sentences.
 func report(std streams, path string) error {
-	t, err := compare.Read(path)
+	f, err := file.Load(path)
 	if err != nil {
 		return errUsage{err}
 	}
-	if len(t.Rows) == 0 {
-		return fmt.Errorf("%s holds no result", path)
+	t := compare.NewTable(f)
+	if len(t.Settings) == 0 {
+		return fmt.Errorf("%s holds no result of a table", path)
 	}
 	args := append(t.BenchstatArgs(order()), path)
 	fmt.Fprintf(std.err, "go tool benchstat %s\n", quote(args))
@@ -38,46 +41,21 @@ func report(std streams, path string) error {
 	if _, err = fmt.Fprintln(std.out, "\n"+t.Sentences(controls())); err != nil {
 		return err
 	}
-	return proven(std, path)
+	return proven(std.out, f)
 }
 
-// proven says what is known of the code whose results path holds.
-func proven(std streams, path string) error {
-	said, err := compare.Torture(path)
-	if err != nil {
-		return err
-	}
-	for _, s := range said {
+// proven says what is known of the code whose results f holds.
+func proven(w io.Writer, f *file.File) error {
+	for _, s := range compare.Torture(f) {
+		line := fmt.Sprintf("Torture %s.\n", s)
 		if strings.HasPrefix(s, proof.NotRun) {
-			fmt.Fprintf(std.out, "Torture %s: %s was measured on code that nobody has shown to be right (make torture does).\n", s, path)
-		} else {
-			fmt.Fprintf(std.out, "Torture %s.\n", s)
+			line = fmt.Sprintf("Torture %s: %s was measured on code that nobody has shown to be right (make torture does).\n", s, f.Path)
+		}
+		if _, err := io.WriteString(w, line); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// compareCmd compares two results files by benchstat, and says what is known of the code behind them.
-func compareCmd(_ context.Context, args []string, std streams) error {
-	fs := newFlagSet("compare")
-	row := fs.String("row", "/mix@alpha /workers@num /work@num /scheme@alpha /lock /conns@num /batch@num /dispatch /affinity /pin /roles /arrivals /load@num /rate@num", "benchstat's -row: what names a row")
-	filter := fs.String("filter", ".unit:(ns/seg OR p99-ns OR lat-p99-ns)", "benchstat's -filter")
-	if err := parse(fs, std, args, "old results file", "new results file"); err != nil {
-		return err
-	}
-	for _, path := range fs.Args() {
-		t, err := compare.Read(path)
-		if err != nil {
-			return errUsage{err}
-		}
-		if len(t.Rows) == 0 && !isSet(fs, "filter") { // who filters by himself may compare hand-offs
-			return fmt.Errorf("%s holds no result", path)
-		}
-	}
-	if err := benchstat(std, "-row", *row, "-filter", *filter, "old="+fs.Arg(0), "new="+fs.Arg(1)); err != nil {
-		return err
-	}
-	return errors.Join(proven(std, fs.Arg(0)), proven(std, fs.Arg(1)))
 }
 
 // benchstat runs it.

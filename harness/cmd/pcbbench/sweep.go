@@ -12,6 +12,7 @@ import (
 
 	"pcbbench/harness"
 	"pcbbench/harness/compare"
+	"pcbbench/harness/compare/file"
 	"pcbbench/harness/machine"
 	"pcbbench/workloads/netisr"
 )
@@ -68,10 +69,11 @@ func readSweep(args []string, std streams) (*request, error) {
 
 // reportSweep prints the knees of a results file, and draws its picture beside it.
 func reportSweep(std streams, path string) error {
-	s, err := compare.ReadSweep(path)
+	f, err := file.Load(path)
 	if err != nil {
 		return errUsage{err}
 	}
+	s := compare.NewSweep(f)
 	if len(s.Curves) == 0 {
 		return fmt.Errorf("%s holds no result of an open loop", path)
 	}
@@ -93,7 +95,7 @@ func reportSweep(std streams, path string) error {
 	}
 	fmt.Fprintf(std.err, "picture in %s\n", picture)
 	fmt.Fprintln(std.out)
-	return proven(std, path)
+	return proven(std.out, f)
 }
 
 // plot does what sweep does when it has measured, with a results file.
