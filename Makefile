@@ -1,4 +1,4 @@
-# pcbbench needs Go and make, nothing else: the tools are modules named in go.mod.
+# pcbbench needs Go and make: the tools are modules named in go.mod. What builds other revisions needs git.
 GO       ?= go
 BIN      := bin/pcbbench
 RESULTS  ?= results
@@ -45,7 +45,7 @@ handoff: build ## what handing a packet to another thread costs, by a workstream
 	@$(BIN) handoff -results $(RESULTS)
 
 compare: build ## compare two results files: OLD=… NEW=…; or the arms of one of pcbbench ab: OLD=…
-	@test -f '$(OLD)' || { echo "make compare: OLD='$(OLD)' is no file" >&2; exit 2; }
+	@test '$(OLD)' = baseline || test -f '$(OLD)' || { echo "make compare: OLD='$(OLD)' is no file" >&2; exit 2; }
 	@test -z '$(NEW)' || test -f '$(NEW)' || { echo "make compare: NEW='$(NEW)' is no file" >&2; exit 2; }
 	@$(BIN) compare $(COMPAREFLAGS) '$(OLD)' $(if $(NEW),'$(NEW)')
 
@@ -59,7 +59,7 @@ gate: build ## say whether NEW=… is a regression of OLD=… (a second run: OLD
 ifdef BASE
 	@$(BIN) gate -results $(RESULTS) $(ABFLAGS) -base '$(BASE)'
 else
-	@test '$(OLD)' = baseline || test -f '$(OLD)' || { echo "make gate: OLD='$(OLD)' is no file" >&2; exit 2; }
+	@test '$(OLD)' = baseline || test -f '$(OLD)' || { echo "make gate: OLD='$(OLD)' is no file: give OLD=… and NEW=…, or BASE=revision" >&2; exit 2; }
 	@$(BIN) gate $(if $(OLD2),-again '$(OLD2)') $(if $(NEW2),-again '$(NEW2)') '$(OLD)' $(if $(NEW),'$(NEW)')
 endif
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -71,22 +72,35 @@ func sit(ctx context.Context, arm Arm, job Job) (s *sitting, err error) {
 	}
 	s.out = bufio.NewReader(out)
 	if err := s.cmd.Start(); err != nil {
+		s.cancel()
 		return nil, fmt.Errorf("%s: %w", arm.Name, err)
 	}
-	greeting, err := s.say(string(input))
+	said, err := s.say(string(input))
 	if err != nil {
 		return nil, err
 	}
-	code, ok := strings.CutPrefix(greeting, codeGreeting)
-	if !ok {
-		return nil, errors.Join(fmt.Errorf("%s: its pcbbench takes no orders: it is older than pcbbench ab", arm.Name), s.rise())
+	if err := s.meet(said); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", arm.Name, err), s.rise())
 	}
-	s.code = strings.TrimSpace(code)
 	return s, nil
 }
 
-// codeGreeting is what a process that takes orders says first, before the digest of its source.
-const codeGreeting = "# code: "
+// greets stands before a greeting.
+const greets = "# pcbbench takes orders: "
+
+// meet takes an arm's greeting. One that measures another operation, or by another Go, is not compared.
+func (s *sitting) meet(said string) error {
+	var g greeting
+	text, ok := strings.CutPrefix(said, greets)
+	if !ok || json.Unmarshal([]byte(text), &g) != nil {
+		return errors.New("its pcbbench takes no orders: it is older than pcbbench ab")
+	}
+	if g.Epoch != Epoch || g.Go != runtime.Version() {
+		return fmt.Errorf("it is of epoch %s by %s, this pcbbench of epoch %s by %s: they do not compare", g.Epoch, g.Go, Epoch, runtime.Version())
+	}
+	s.code = g.Code
+	return nil
+}
 
 // say sends a line, and returns the answer without the empty line that ends it. A process that ends instead says why on its standard error.
 func (s *sitting) say(line string) (answer string, err error) {
@@ -137,7 +151,7 @@ func (s *sitting) measure(i int) (text string, res *benchfmt.Result, why string,
 			return text, res.Clone(), "", nil
 		}
 	}
-	return "", nil, "", fmt.Errorf("%s: answered with no result: %q", s.arm.Name, text)
+	return "", nil, "", errors.Join(fmt.Errorf("%s: answered with no result: %q", s.arm.Name, text), s.rise())
 }
 
 // rise ends the process.

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"pcbbench"
 	"pcbbench/harness/handoff"
 	"pcbbench/harness/machine"
 	"pcbbench/harness/proof"
@@ -57,7 +58,7 @@ func Validate(es []Experiment) error {
 // Run measures o.Experiments, which are valid, and returns the file with the results, written as they come.
 func Run(ctx context.Context, o Options) (path string, err error) {
 	facts := machine.Gather()
-	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)},
+	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)}, machine.KeyValue{Key: "code", Value: pcbbench.Code()},
 		machine.KeyValue{Key: "torture", Value: proof.Of(o.Dir, append(subjects(o.Experiments), handoffSubjects(o.Handoffs)...))})
 	f, err := create(filepath.Join(o.Dir, facts.Slug()), run)
 	if err != nil {
@@ -74,7 +75,10 @@ func Run(ctx context.Context, o Options) (path string, err error) {
 		}
 	}
 	r := &runner{Options: o, out: out, progress: newProgress(o.Stderr)}
-	return f.Name(), r.run(ctx)
+	if err := r.run(ctx); err != nil {
+		return f.Name(), err
+	}
+	return f.Name(), out.end(nil)
 }
 
 // create opens a new file <date>-<commit>.txt in folder.
@@ -97,10 +101,16 @@ func create(folder string, run []machine.KeyValue) (*os.File, error) {
 	}
 }
 
-// A wholeLines is a file that stays valid when the disk is full: a line that did not go in whole is taken out again.
+// A wholeLines is a file that stays valid when the disk is full: what did not go in whole is taken out again.
 type wholeLines struct {
-	f    *os.File
-	size int64
+	f       *os.File
+	size    int64
+	results int // lines of benchmarks
+}
+
+// end writes facts that are known in the end only, and how many results there are: without this a file was cut off.
+func (w *wholeLines) end(facts []machine.KeyValue) error {
+	return writeFacts(w, append(facts, machine.KeyValue{Key: "results", Value: fmt.Sprint(w.results)}))
 }
 
 func (w *wholeLines) Write(line []byte) (int, error) {
@@ -109,6 +119,11 @@ func (w *wholeLines) Write(line []byte) (int, error) {
 		return 0, errors.Join(err, w.f.Truncate(w.size))
 	}
 	w.size += int64(n)
+	for line := range bytes.Lines(line) {
+		if bytes.HasPrefix(line, []byte("Benchmark")) {
+			w.results++
+		}
+	}
 	return n, nil
 }
 

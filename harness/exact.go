@@ -94,7 +94,10 @@ func Exact(ctx context.Context, o ExactOptions) (path string, err error) {
 	if _, err := fmt.Fprintf(out, "# counts of 1 worker over %d laps, after 1 that is not counted\n", o.Laps); err != nil {
 		return f.Name(), err
 	}
-	return f.Name(), exactLines(ctx, vs, o, out)
+	if err := exactLines(ctx, vs, o, out); err != nil {
+		return f.Name(), err
+	}
+	return f.Name(), out.end(nil)
 }
 
 // toolchain are the facts that may decide what a binary counts.
@@ -121,7 +124,7 @@ func exactLines(ctx context.Context, vs []*variant, o ExactOptions, out io.Write
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d %w", failed, ErrFailedSamples)
+		return fmt.Errorf("%d experiments failed their check; the file has no counts of them", failed)
 	}
 	return nil
 }

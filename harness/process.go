@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,9 +77,20 @@ func Child(in io.Reader, out, errs io.Writer) error {
 // failedSample begins the answer to an order whose sample failed its check.
 const failedSample = "FAILED "
 
-// orders says what code this is, and measures what it is told to, until there are no more orders. An answer is a result's lines, or failedSample and why, and then an empty line.
+// A greeting is what a process that takes orders says first.
+type greeting struct {
+	Code  string // digest of its source
+	Epoch string
+	Go    string // version
+}
+
+// orders says who this is, and measures what it is told to, until there are no more orders. An answer is a result's lines, or failedSample and why, and then an empty line.
 func (b *bench) orders(orders *json.Decoder, list []measurable, job Job, out io.Writer) error {
-	if _, err := fmt.Fprintf(out, "%s%s\n\n", codeGreeting, pcbbench.Code()); err != nil {
+	hello, err := json.Marshal(greeting{pcbbench.Code(), Epoch, runtime.Version()})
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(out, "%s%s\n\n", greets, hello); err != nil {
 		return err
 	}
 	for {
@@ -92,6 +104,9 @@ func (b *bench) orders(orders *json.Decoder, list []measurable, job Job, out io.
 			return fmt.Errorf("order %d: there are %d experiments", i, len(list))
 		}
 		err := b.result(list[i], job, out)
+		if errors.As(err, new(*StuckError)) {
+			return fmt.Errorf("%s: %w", list[i].name(), err)
+		}
 		if isSampleError(err) {
 			_, err = fmt.Fprintf(out, "%s%s: %v\n", failedSample, list[i].name(), indent(err))
 		}
@@ -141,6 +156,8 @@ func indent(err error) string { return strings.ReplaceAll(err.Error(), "\n", "\n
 
 // A sampleError is what went wrong in a sample, as opposed to writing it down.
 type sampleError struct{ error }
+
+func (e sampleError) Unwrap() error { return e.error }
 
 func isSampleError(err error) bool { return errors.As(err, new(sampleError)) }
 

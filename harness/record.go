@@ -206,7 +206,7 @@ func writeHeader(w io.Writer, stable, run []machine.KeyValue) error {
 	return writeUnits(w)
 }
 
-// writeFacts writes the facts of a run and unsets them.
+// writeFacts writes facts of a run and unsets them.
 func writeFacts(w io.Writer, run []machine.KeyValue) error {
 	var b strings.Builder
 	for _, kv := range run {

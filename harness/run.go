@@ -104,7 +104,7 @@ func (r *run) measure(s *Sample) error {
 		return r.why(err)
 	}
 	r.settle()
-	snap := r.b.noise.Snapshot()
+	snap, watched := r.b.noise.Snapshot(), time.Now()
 	mem := mallocs()
 	r.from = r.b.clock.Now()
 	r.to = r.from + r.ticks(r.tm.Measure)
@@ -113,7 +113,7 @@ func (r *run) measure(s *Sample) error {
 	r.end()
 	s.Wall = time.Duration(r.b.clock.NS(r.ended - r.from))
 	mem = mallocs() - mem
-	s.Noise = r.b.noise.Snapshot().Sub(snap)
+	s.Noise, s.Watched = r.b.noise.Snapshot().Sub(snap), time.Since(watched)
 	if err := r.await(&wg); err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (r *run) measure(s *Sample) error {
 		s.Class = machine.Classify(s.OneWay[0], s.OneWay[1])
 	}
 	n, places := r.crowd()
-	if bad, why := s.Noise.Disturbed(s.Wall, n, places); bad {
+	if bad, why := s.Noise.Disturbed(s.Watched, n, places); bad {
 		s.Disturbed = why
 	}
 	return r.sum(s, mem)

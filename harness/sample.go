@@ -60,9 +60,10 @@ type Sample struct {
 	OneWay     [2]float64    // cache-line ping-pong before and after, ns; 0: not measured
 	Class      machine.Class
 	Noise      machine.Delta
-	Disturbed  string  // why, or ""
-	NSMul      float64 // time of a unit of locks.Delay just before, which tells of the clock frequency
-	Late       float64 // share of Segs in the second half of the measured time
+	Watched    time.Duration // of Noise: some of the time before and after Wall, too
+	Disturbed  string        // why, or ""
+	NSMul      float64       // time of a unit of locks.Delay just before, which tells of the clock frequency
+	Late       float64       // share of Segs in the second half of the measured time
 	Stats      pcbinfo.Stats
 	Sent       uint64       // segments of the whole sample, warm-up and drain included: what Isr and UserWakes count by
 	Isr        netisr.Stats // of the whole sample, as are Stats and Counters

@@ -237,7 +237,7 @@ func (t *testimony) checkCounts() error {
 		}
 	}
 	threads, places := t.crowd()
-	if bad, why := n.Disturbed(t.s.Wall, threads, places); bad != (t.s.Disturbed != "") || why != t.s.Disturbed {
+	if bad, why := n.Disturbed(t.s.Watched, threads, places); bad != (t.s.Disturbed != "") || why != t.s.Disturbed {
 		return wrong("disturbed is %q, of %+v it is %q", t.s.Disturbed, n, why)
 	}
 	return nil

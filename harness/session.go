@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/perf/benchfmt"
@@ -40,7 +41,7 @@ const roundsASitting = 4
 // A session is a Session under way.
 type session struct {
 	Session
-	out      io.Writer
+	out      *wholeLines
 	path     string
 	rng      *rand.Rand
 	perNS    float64
@@ -61,7 +62,8 @@ func (o Session) Run(ctx context.Context) (path string, err error) {
 		return "", err
 	}
 	facts := machine.Gather()
-	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)}, machine.KeyValue{Key: "torture", Value: s.tortured(codes)})
+	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)}, machine.KeyValue{Key: "code", Value: strings.Join(codes, " ")},
+		machine.KeyValue{Key: "torture", Value: s.tortured(codes)})
 	f, err := create(filepath.Join(o.Dir, facts.Slug()), run)
 	if err != nil {
 		return "", err
@@ -142,24 +144,22 @@ func (s *session) run(ctx context.Context) error {
 		}
 		done, notes, err := s.Look(s.path, look)
 		if err != nil {
-			return err
+			return interrupted(ctx, err)
 		}
 		if done || look == s.Looks {
 			s.progress.finishLine()
-			return errors.Join(s.note(notes), s.verdict())
+			if err := s.verdict(); err != nil {
+				return err
+			}
+			return s.out.end(notes)
 		}
 	}
 	return nil
 }
 
-// note writes facts that are known in the end only, and unsets them as the header does.
-func (s *session) note(facts []machine.KeyValue) error {
-	return writeFacts(s.out, facts)
-}
-
 func (s *session) verdict() error {
 	if len(s.failed) > 0 {
-		return fmt.Errorf("%d %w: the first: %s", len(s.failed), ErrFailedSamples, s.failed[0])
+		return fmt.Errorf("%d samples failed their check; the first: %s", len(s.failed), s.failed[0])
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ func Paired(f *file.File) bool {
 // one sentence why there is nothing to compare, what is wrong with the pairs, or what o asks for in vain.
 func DiffPaired(f *file.File, o Options) (*Comparison, error) {
 	c := &Comparison{Paired: true, Differ: differences(f.Runs, f.Runs)}
+	c.warnOfEnd(f)
 	var err error
 	if err = c.read(f.Runs, o); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
@@ -82,6 +83,7 @@ func (c *Comparison) read(runs []*file.Run, o Options) error {
 		if c.Alpha, err = strconv.ParseFloat(said, 64); err != nil {
 			return fmt.Errorf("alpha %q is no number", said)
 		}
+		c.Confidence = 1 - c.Alpha // the session's own: after several looks another interval holds less than it says
 	}
 	return nil
 }

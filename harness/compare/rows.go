@@ -18,7 +18,7 @@ type Options struct {
 	Filter     string   // as benchstat's -filter; "" is all
 	Units      []string // as they stand in the file; none are DefaultUnits or, where no result has one of these, all
 	Alpha      float64  // level of significance of all rows together; 0 is what a file of pairs says, or DefaultAlpha
-	Confidence float64  // of intervals; 0 is DefaultConfidence
+	Confidence float64  // of intervals; 0 is what goes with the level that a file of pairs says, or DefaultConfidence
 }
 
 // Defaults of Options.
@@ -77,6 +77,7 @@ func (c *Comparison) Left() (n int) {
 func Diff(old, new *file.File, o Options) (*Comparison, error) {
 	c := &Comparison{Old: old.Path, New: new.Path, Differ: differences(old.Runs, new.Runs)}
 	for _, f := range []*file.File{old, new} {
+		c.warnOfEnd(f)
 		if armsOf(f) > 1 {
 			return nil, fmt.Errorf("%s holds both arms of a comparison (pcbbench ab): compare it alone", f.Path)
 		}
@@ -99,6 +100,15 @@ func Diff(old, new *file.File, o Options) (*Comparison, error) {
 	return c, c.finish(o, col, (*cell).unpaired)
 }
 
+// warnOfEnd says which runs of f did not come to their end.
+func (c *Comparison) warnOfEnd(f *file.File) {
+	for _, r := range f.Runs {
+		if !r.Ended {
+			c.Warnings = append(c.Warnings, fmt.Sprintf("%s:%d: the run that begins here did not come to its end: it was interrupted, or the file is cut off.", f.Path, r.Line))
+		}
+	}
+}
+
 // armsOf is how many toolchains f's results name.
 func armsOf(f *file.File) int {
 	var seen []string
@@ -112,7 +122,7 @@ func armsOf(f *file.File) int {
 
 // finish makes the rows of what was collected; compare finds the samples that count, and the effect in them.
 func (c *Comparison) finish(o Options, col *collector, compare func(*cell, float64) (Row, error)) error {
-	c.Confidence = cmp.Or(o.Confidence, DefaultConfidence)
+	c.Confidence = cmp.Or(o.Confidence, c.Confidence, DefaultConfidence)
 	if !(c.Alpha > 0 && c.Alpha < 1) || !(c.Confidence > 0 && c.Confidence < 1) {
 		return fmt.Errorf("alpha %v, confidence %v; want both between 0 and 1", c.Alpha, c.Confidence)
 	}

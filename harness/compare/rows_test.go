@@ -167,7 +167,7 @@ func TestOtherNames(t *testing.T) {
 }
 
 func TestUnits(t *testing.T) {
-	own, foreign := "BenchmarkX 1 5 ns/seg 6 p99-ns 7 segs/s 1 pingpong-class\n", "BenchmarkX 1 5 ns/op 6 B/op 0 disturbed 1 pair\n"
+	own, foreign := "BenchmarkX 1 5 ns/seg 6 p99-ns 2e8 segs/s 1 pingpong-class\n", "BenchmarkX 1 5 ns/op 6 B/op 0 disturbed 1 pair\n"
 	for _, c := range []struct {
 		text, want string
 		units      []string

@@ -69,7 +69,7 @@ func (b *Builder) Build(ctx context.Context, rev string) (bin Binary, err error)
 	if rev == Here {
 		bin.Path += "-here"
 	}
-	_, err = command(ctx, dir, "go", "build", "-pgo=off", "-tags", b.tags, "-o", bin.Path, "./harness/cmd/pcbbench")
+	_, err = command(ctx, dir, "go", "build", "-pgo=off", "-trimpath", "-buildvcs=false", "-tags", b.tags, "-o", bin.Path, "./harness/cmd/pcbbench")
 	if err != nil {
 		err = fmt.Errorf("building %s: %w", rev, err)
 	}

@@ -56,7 +56,8 @@ func readAA(args []string, std streams) (*aaRequest, error) {
 	r := &aaRequest{}
 	fs := newFlagSet("aa")
 	r.flags(fs)
-	otherDefaults(fs, map[string]string{"schemes": "smr", "mixes": "churn", "budget": "unused: see -budgets"})
+	r.resolutionFlag(fs)
+	otherDefaults(fs, map[string]string{"schemes": "smr; one only", "mixes": "churn; one only", "workers": "as many as CPUs; one number only"})
 	fs.DurationVar(&r.duration, "duration", 45*time.Minute, "of the whole")
 	fs.IntVar(&r.alike, "alike", 4, "arms that are as they are, 2 to 8")
 	fs.BoolVar(&r.plain, "plain", true, "measure in a quarter of the time by go test -count and benchstat's test, too (in a checkout)")
@@ -117,7 +118,7 @@ func (r *aaRequest) run(ctx context.Context, std streams, temp string) error {
 		r.session.Arms = append(r.session.Arms, arm(fmt.Sprint("plus", percent), percent*perPercent))
 	}
 	path, took, err := r.long(ctx, perPercent)
-	if path == "" || err != nil && !errors.Is(err, harness.ErrInterrupted) {
+	if path == "" || took == 0 {
 		return err
 	}
 	return errors.Join(err, r.report(std, path, took, perPercent))
@@ -214,9 +215,11 @@ func (r *aaRequest) report(std streams, path string, took time.Duration, perPerc
 		trials, err := d.Trials(f, budget)
 		if err != nil {
 			fmt.Fprintf(std.err, "pcbbench: aa: %v\n", err)
-			continue
 		}
 		all = append(all, trials...)
+	}
+	if len(all) == 0 {
+		return errors.New("the session was too short for any comparison")
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "self-test: %s, %d arms in %v, alpha %v over %d looks and %s; 1%% is %.3g ns a segment\n", harness.Names(r.session.Experiments)[0], len(r.planned),

@@ -56,6 +56,8 @@ func readAB(args []string, std streams) (*abRequest, error) {
 	r := &abRequest{}
 	fs := newFlagSet("ab")
 	r.flags(fs)
+	r.budgetFlag(fs, "most time to spend (default 30s for each experiment, at least 1m)")
+	r.resolutionFlag(fs)
 	if err := parse(fs, std, args, "base revision", "[head revision]"); err != nil {
 		return nil, err
 	}
@@ -68,14 +70,20 @@ func (r *abRequest) flags(fs *flag.FlagSet) {
 	s := &r.session
 	matrixFlags(fs, &r.matrix)
 	otherDefaults(fs, map[string]string{"schemes": "global,refcount,connp,smr", "mixes": "churn,rpc", "work": "500", "workers": "as many as CPUs"})
-	fs.DurationVar(&s.Budget, "budget", 0, "most time to spend (default 30s for each experiment, at least 1m)")
 	fs.DurationVar(&s.Measure, "measure", 40*time.Millisecond, "measured time of a sample")
 	fs.DurationVar(&s.Warm, "warm", 5*time.Millisecond, "least time before it; a whole lap is waited for in any case")
 	fs.IntVar(&s.Looks, "looks", 4, "how often it is seen whether all is decided, 1 to 10")
 	fs.Float64Var(&r.alpha, "alpha", 0.01, "probability of any false alarm, over all looks and rows")
-	fs.Float64Var(&r.rule.Resolution, "resolution", 0.005, "difference in "+timeUnit+", as a share, below which two revisions count as the same")
 	fs.Uint64Var(&s.Seed, "seed", 0, "of the order and the workload (default from the clock)")
 	fs.StringVar(&s.Dir, "results", "results", "results folder")
+}
+
+func (r *abRequest) budgetFlag(fs *flag.FlagSet, doc string) {
+	fs.DurationVar(&r.session.Budget, "budget", 0, doc)
+}
+
+func (r *abRequest) resolutionFlag(fs *flag.FlagSet) {
+	fs.Float64Var(&r.rule.Resolution, "resolution", 0.005, "difference in "+timeUnit+", as a share, below which two arms count as the same")
 }
 
 // settle checks what flags say, and plans.
@@ -85,8 +93,11 @@ func (r *abRequest) settle(fs *flag.FlagSet) error {
 	if s.Budget < 0 || s.Measure < time.Millisecond || s.Warm < 0 || s.Looks < 1 || s.Looks > 10 {
 		return errUsage{errors.New("-budget and -warm must not be negative, -measure at least 1ms, -looks 1 to 10")}
 	}
-	if !(r.alpha > 0 && r.alpha < 1) || !(r.rule.Resolution > 0 && r.rule.Resolution < 1) {
+	if !share(r.alpha) || fs.Lookup("resolution") != nil && !share(r.rule.Resolution) {
 		return errUsage{errors.New("-alpha and -resolution must lie between 0 and 1")}
+	}
+	if len(r.matrix.Loads) > 0 {
+		return errUsage{errors.New("-loads: each arm would have a share of its own maximum, and the slower one less to do; give -rates")}
 	}
 	if s.Seed == 0 && !isSet(fs, "seed") {
 		s.Seed = uint64(time.Now().UnixNano())

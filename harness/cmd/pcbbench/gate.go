@@ -35,9 +35,10 @@ func runGate(ctx context.Context, args []string, std streams) error {
 	var again []string
 	r := &abRequest{}
 	fs := newFlagSet("gate")
-	fs.StringVar(&r.base, "base", "", "instead of reading files, build this revision and -head, and measure them as pcbbench ab does; the flags that follow are for this")
+	fs.StringVar(&r.base, "base", "", "instead of reading files, build this revision and -head, count all that is exact, and measure as pcbbench ab does; all flags but -limits, -format and -again are for this")
 	fs.StringVar(&r.head, "head", revision.Here, "the other revision (. is this checkout as it is)")
 	r.flags(fs)
+	r.budgetFlag(fs, "most time to spend on each of the two runs (default 30s for each experiment, at least 1m)")
 	limitsFile := fs.String("limits", "", "limits file: which metrics gate, and from which effect on (default built in: harness/compare/gate/limits.txt)")
 	format := fs.String("format", "text", strings.Join(gate.Formats, ", "))
 	fs.Func("again", "file of a second run, for what the first accuses: of pairs, or the old one and, by a second -again, the new one", func(path string) error {
@@ -46,6 +47,9 @@ func runGate(ctx context.Context, args []string, std streams) error {
 	})
 	if err := parse(fs, std, args, "[old results file, or one of pcbbench ab]", "[new results file]"); err != nil {
 		return err
+	}
+	if r.base == "" && isSet(fs, "base") {
+		return errors.New("-base is empty: give a revision")
 	}
 	if r.base == "" && fs.NArg() == 0 {
 		return errors.New("old results file is missing, or -base with a revision")
@@ -196,6 +200,13 @@ func distinct(paths []string) error {
 
 // arms compares the arms of one run, in a file of pairs or in two files, if they compare at all.
 func arms(files []*file.File, limits gate.Limits) (*compare.Comparison, error) {
+	for _, f := range files {
+		for _, r := range f.Runs {
+			if !r.Ended {
+				return nil, fmt.Errorf("%s:%d: the run that begins here did not come to its end: it was interrupted, or the file is cut off; measure it again", f.Path, r.Line)
+			}
+		}
+	}
 	o, err := limits.Options(files...)
 	if err != nil {
 		return nil, err

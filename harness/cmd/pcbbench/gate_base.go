@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ func (r *abRequest) sessions(s *harness.Session, std streams, limits gate.Limits
 		s.Experiments = all
 		if only != nil {
 			s.Experiments = called(all, only)
+			s.Seed++ // another draw of workload and order
 			fmt.Fprintf(std.err, "measuring again the %d that are accused\n", len(s.Experiments))
 		}
 		s.Look = func(path string, look int) (bool, []machine.KeyValue, error) {
@@ -95,10 +97,16 @@ func (r *abRequest) counts(ctx context.Context, std streams, limits gate.Limits)
 	for i, rev := range []string{r.base, r.head} {
 		fmt.Fprintf(std.err, "counting in %s\n", rev)
 		bin, err := b.Build(ctx, rev)
+		if ctx.Err() != nil {
+			return nil, harness.ErrInterrupted
+		}
 		if err != nil {
 			return nil, err
 		}
 		f, err := count(ctx, bin, filepath.Join(filepath.Dir(bin.Path), fmt.Sprint(i)))
+		if ctx.Err() != nil {
+			return nil, harness.ErrInterrupted
+		}
 		if err != nil {
 			return nil, fmt.Errorf("counting in %s: %w", rev, err)
 		}
@@ -117,7 +125,11 @@ func (r *abRequest) counts(ctx context.Context, std streams, limits gate.Limits)
 
 // count has bin count everything, into a results folder of its own.
 func count(ctx context.Context, bin revision.Binary, results string) (*file.File, error) {
-	if out, err := exec.CommandContext(ctx, bin.Path, "exact", "-results", results).CombinedOutput(); err != nil {
+	out, err := exec.CommandContext(ctx, bin.Path, "exact", "-results", results).CombinedOutput()
+	if bytes.Contains(out, []byte("unknown command")) {
+		return nil, errors.New("its pcbbench is older than pcbbench exact: choose a later revision")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
 	}
 	paths, err := filepath.Glob(filepath.Join(results, "exact", "*.txt"))

@@ -31,7 +31,7 @@ func report(std streams, path string) error {
 	}
 	t := compare.NewTable(f)
 	if len(t.Settings) == 0 {
-		return fmt.Errorf("%s holds no result of a table", path)
+		return errUsage{fmt.Errorf("%s holds no result of a table", path)}
 	}
 	args := append(t.BenchstatArgs(order()), path)
 	fmt.Fprintf(std.err, "go tool benchstat %s\n", quote(args))

@@ -87,7 +87,7 @@ func TestSweepBudget(t *testing.T) {
 func TestSweepRefusals(t *testing.T) {
 	dir := t.TempDir()
 	closed := filepath.Join(dir, "closed.txt")
-	if err := os.WriteFile(closed, []byte("BenchmarkInput/scheme=global/mix=rpc/workers=1 10 5 ns/seg 7 segs/s\n"), 0o666); err != nil {
+	if err := os.WriteFile(closed, []byte("BenchmarkInput/scheme=global/mix=rpc/workers=1 10 5 ns/seg 2e8 segs/s\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	target := filepath.Join(dir, "results")

@@ -11,16 +11,13 @@ import (
 	"golang.org/x/perf/benchunit"
 )
 
-const (
-	disturbedUnit = "disturbed"
-	driftUnit     = "drift" // to either side
-)
+const disturbedUnit = "disturbed"
 
 // own reports whether pcbbench made the run, of whose files more is known than of others'.
 func (r *Run) own() bool { return r.Facts["cpus-allowed"] != "" }
 
 // neutral are the units of pcbbench that no Unit line names, as neither direction of them is better. Its counters are not among them: see counter.
-var neutral = []string{"offered-segs/s", "pingpong-ns", "pingpong-class", "mul-ns", driftUnit, "rundelay-ns", "steal-ns", "foreign-ns", disturbedUnit, "pair", "restart"}
+var neutral = []string{"offered-segs/s", "pingpong-ns", "pingpong-class", "mul-ns", "late", "rundelay-ns", "steal-ns", "foreign-ns", disturbedUnit, "pair", "restart"}
 
 // counter reports whether a scheme's or a mix's counter may be called so: a count a segment, or a gauge.
 func counter(unit string) bool {
@@ -52,8 +49,15 @@ func (l *loader) checkResult(r *Result, own bool) error {
 		return l.bad(r, "%d iterations: nothing was measured", r.Iters)
 	}
 	var seen []string
+	var time, rate float64
 	for _, val := range r.Values {
 		v, unit := Written(val)
+		switch unit {
+		case "ns/seg":
+			time = v
+		case "segs/s":
+			rate = v
+		}
 		if slices.Contains(seen, unit) {
 			return l.bad(r, "unit %s stands there twice", unit)
 		}
@@ -61,6 +65,9 @@ func (l *loader) checkResult(r *Result, own bool) error {
 		if err := impossible(v, unit, own); err != "" {
 			return l.bad(r, "%s", err)
 		}
+	}
+	if time > 0 && rate > 0 && math.Abs(time*rate/1e9-1) > 1e-4 { // they are written with six digits
+		return l.bad(r, "%v ns/seg are not %v segs/s: one of them was edited", time, rate)
 	}
 	return nil
 }
@@ -75,7 +82,7 @@ func impossible(v float64, unit string, own bool) (why string) {
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		return fmt.Sprintf("%v %s is no measurement", v, unit)
-	case v < 0 && (own && unit != driftUnit || strings.Contains(tidy, "sec") || strings.HasSuffix(tidy, "/s") || strings.HasSuffix(tidy, "/op")):
+	case v < 0 && (own || strings.Contains(tidy, "sec") || strings.HasSuffix(tidy, "/s") || strings.HasSuffix(tidy, "/op")):
 		return fmt.Sprintf("%v %s is negative", v, unit)
 	case unit == disturbedUnit && v != 0 && v != 1:
 		return fmt.Sprintf("%v %s; want 0 or 1", v, unit)

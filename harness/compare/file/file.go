@@ -15,6 +15,7 @@ type File struct {
 type Run struct {
 	Line  int               // its first
 	Facts map[string]string // of the machine and of the run, those too that the header unsets again
+	Ended bool              // it says how many results it has; or it is older than that, or not pcbbench's
 }
 
 // A Result is one sample.

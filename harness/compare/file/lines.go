@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"strconv"
 	"unicode"
 	"unicode/utf8"
 )
@@ -159,6 +160,9 @@ func (l *lines) finish() (runs []*Run, err error) {
 	for _, r := range l.runs {
 		switch {
 		case r.results > 0:
+			if err := l.end(r); err != nil {
+				return nil, err
+			}
 			runs = append(runs, &r.Run)
 		case r.own():
 			return nil, fmt.Errorf("%s:%d: the run that begins here has no result: it is cut off in its header", l.path, r.Line)
@@ -172,6 +176,18 @@ func (l *lines) finish() (runs []*Run, err error) {
 	}
 	return runs, nil
 }
+
+// end holds r to the number of results that it says it has. Runs say so since they say their epoch.
+func (l *lines) end(r *run) error {
+	said := r.Facts[resultsFact]
+	if r.Ended = said != "" || r.Facts["epoch"] == ""; said != "" && said != strconv.Itoa(r.results) {
+		return fmt.Errorf("%s:%d: the run that begins here says that it has %s results, and has %d: lines are missing, or were added", l.path, r.Line, said, r.results)
+	}
+	return nil
+}
+
+// resultsFact is the fact that ends a run of pcbbench.
+const resultsFact = "results"
 
 // keyValue takes a configuration line apart as benchfmt does: a key begins with a lower-case letter and has no blanks and no capitals, and blanks set its
 // value apart.

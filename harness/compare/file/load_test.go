@@ -260,3 +260,44 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// TestEnd holds a run to the number of results that it says it has, and knows one that did not come to its end.
+func TestEnd(t *testing.T) {
+	const header, result, end = "cpus-allowed: 0-1\nepoch: 1\n", "BenchmarkX 1 2 ns/seg 5e+08 segs/s\n", "results: 2\nresults:\n"
+	load := func(text string) (*File, error) {
+		path := filepath.Join(t.TempDir(), "f.txt")
+		if err := os.WriteFile(path, []byte("Unit ns/seg better=lower\nUnit segs/s better=higher\n"+text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return Load(path)
+	}
+	for text, ended := range map[string][]bool{
+		header + result + result + end: {true},
+		header + result + result:       {false},
+		result:                         {true}, // who says no epoch need not say this
+		header + result + result + end + header + result:                     {true, false},
+		header + result + header + result + result + end:                     {false, true},
+		header + result + result + end + header + result + result + end:      {true, true},
+		header + result + result + "alpha: 0.01\nalpha:\n" + end + "# end\n": {true},
+	} {
+		f, err := load(text)
+		if err != nil || len(f.Runs) != len(ended) {
+			t.Errorf("%v, %d runs of\n%s", err, len(f.Runs), text)
+			continue
+		}
+		for i := range ended {
+			if f.Runs[i].Ended != ended[i] {
+				t.Errorf("run %d has ended: %v, want %v\n%s", i, f.Runs[i].Ended, ended[i], text)
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		header + result + end:                             "says that it has 2 results, and has 1",
+		header + result + result + result + end:           "says that it has 2 results, and has 3",
+		header + "BenchmarkX 1 2 ns/seg 4.9e+08 segs/s\n": "2 ns/seg are not 4.9e+08 segs/s",
+	} {
+		if _, err := load(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}

@@ -146,6 +146,8 @@ func TestJudge(t *testing.T) {
 		"second run, nobody accused": {first: calm, second: slow, code: Passed},
 
 		// Exact metrics: at once, and at all.
+		"exact, varies": {first: rows(calm, one(but(counted("Exact/s", "locks/seg", 1.5, 1.5), func(r *compare.Row) { r.New[1] = 2 }))), code: Undetermined,
+			findings: []string{"cannot tell: Exact/s: locks/seg should be exact, and varies from sample to sample of one arm"}},
 		"exact, worse":  {first: rows(calm, one(counted("Exact/s", "locks/seg", 1.5, 1.5001))), code: Regressed, findings: []string{"regression: Exact/s: locks/seg 1.5 → 1.5001, exact"}},
 		"exact, better": {first: rows(calm, one(counted("Exact/s", "locks/seg", 1.5, 1.4))), code: Passed, findings: []string{"improvement: Exact/s: locks/seg 1.5 → 1.4, exact"}},
 		"exact, higher is better": {first: rows(steady, one(but(counted("Exact/scheme=smr", "folds/seg", 3, 2), higher))), code: Regressed,
@@ -156,7 +158,7 @@ func TestJudge(t *testing.T) {
 			findings: []string{"changed: Exact/scheme=smr: folds/seg 3 → 2, exact; its results do not say which is better"}},
 		"exact, from nothing": {first: rows(calm[:1], one(counted("Input/scheme=calm", "allocs/seg", 0, 0.01))), code: Regressed, findings: []string{"regression: Input/scheme=calm: allocs/seg 0 → 0.01, exact"}},
 		"exact by its limit alone": {first: rows(calm, one(but(steady[0], func(r *compare.Row) { r.Exact = false }))), code: NotUsable,
-			findings: []string{"unusable: Exact/scheme=smr: locks/seg has the limit exact, and either varies from sample to sample or is not declared assume=exact"}},
+			findings: []string{"unusable: Exact/scheme=smr: locks/seg has the limit exact, and its results do not declare it assume=exact"}},
 		"exact by its results alone": {first: rows(calm[1:], one(but(calm[0], func(r *compare.Row) { r.Exact = true }))), code: NotUsable,
 			findings: []string{"unusable: Input/scheme=calm: ns/seg is exact by its results, and its limit is 2%"}},
 		"exact, does not count for Holm": {first: rows(many(8), input("Input/s", 1.05, 1.01, 1.09, 0.001), steady), code: Undetermined, findings: []string{"accused: Input/s: …"}},

@@ -29,7 +29,7 @@ func (ls Limits) Options(files ...*file.File) (compare.Options, error) {
 // SameCode says in one sentence if again, a file of a second run, is of another commit than first; nil if it is of the same or if one of them does
 // not say.
 func SameCode(first, again *file.File) error {
-	for _, key := range []string{"commit", "baseline-commit", "experiment-commit"} {
+	for _, key := range []string{"code", "commit", "baseline-commit", "experiment-commit"} {
 		a, b := said(first, key), said(again, key)
 		if len(a) > 0 && len(b) > 0 && !slices.Equal(a, b) {
 			return fmt.Errorf("%s is of %s %v and %s of %v: a second run must measure the same code", first.Path, key, a, again.Path, b)

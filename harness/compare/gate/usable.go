@@ -42,7 +42,9 @@ func (v *Verdict) refused(r *row) bool {
 	case r.Exact && !r.limit.Exact:
 		why = fmt.Sprintf("is exact by its results, and its limit is %s", r.limit)
 	case !r.Exact && r.limit.Exact:
-		why = "has the limit exact, and either varies from sample to sample or is not declared assume=exact"
+		why = "has the limit exact, and its results do not declare it assume=exact"
+	case r.Exact && (varies(r.Old) || varies(r.New)):
+		kind, why = CannotTell, "should be exact, and varies from sample to sample of one arm"
 	case !r.Exact && r.Better == 0:
 		why = "has a limit, and its results do not say which direction is better"
 	default:
@@ -51,6 +53,8 @@ func (v *Verdict) refused(r *row) bool {
 	v.add(r.finding(kind, "%s", why))
 	return true
 }
+
+func varies(v []float64) bool { return slices.Min(v) != slices.Max(v) }
 
 // disturbed looks at how many samples of a run were left out.
 func (v *Verdict) disturbed(run string, rows []*row) {
