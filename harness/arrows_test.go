@@ -37,7 +37,7 @@ var arrows = map[string][]string{
 	"harness/compare/gate":    {"harness/compare", "harness/compare/file", "harness/compare/verdict", "golang.org/x/perf/benchfmt"},
 	"harness/compare/history": {"harness/compare/file", "harness/compare/verdict", "golang.org/x/perf/benchmath", "golang.org/x/perf/benchproc"},
 	"harness/compare/verdict": {"golang.org/x/perf/benchmath"},
-	"harness/aa":              {"harness/compare", "harness/compare/file", "harness/compare/verdict", "golang.org/x/perf/benchfmt", "golang.org/x/perf/benchmath"},
+	"harness/aa":              {"harness/compare", "harness/compare/file", "harness/compare/gate", "harness/compare/verdict", "golang.org/x/perf/benchfmt", "golang.org/x/perf/benchmath"},
 	"harness/revision":        {},
 	"harness/handoff":         {"harness/machine", "locks", "pcbinfo", "workloads/netisr", "github.com/HdrHistogram/hdrhistogram-go"},
 	"harness/machine":         {"github.com/klauspost/cpuid/v2", "github.com/loov/hrtime", "golang.org/x/sys/unix"},

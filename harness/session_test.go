@@ -64,6 +64,9 @@ func TestSession(t *testing.T) {
 	if !bytes.Contains(text, []byte("\nalpha: 0.5\n")) || bytes.Index(text, []byte("\nalpha:\n")) < bytes.Index(text, []byte("\nalpha: 0.5\n")) {
 		t.Error("what the last look noted is not there, or not unset")
 	}
+	if err == nil && !bytes.Contains(text, []byte("\nresults: 16\n")) {
+		t.Error("the end does not say how many results there are")
+	}
 	if units.GetBetter("ns/seg") != -1 {
 		t.Error("no units")
 	}
@@ -97,6 +100,9 @@ func TestSessionNotBegun(t *testing.T) {
 	}{
 		{"a binary that is older", func(s *Session) { s.Arms[1].Command = []string{"true"} }, "experiment: its process ended without a word; it may be older than pcbbench ab"},
 		{"one that says something else", func(s *Session) { s.Arms[0].Command = []string{"sh", "-c", "read job; echo hello; echo; read order"} }, "baseline: its pcbbench takes no orders"},
+		{"another operation", func(s *Session) {
+			s.Arms[1].Command = []string{"sh", "-c", `read job; echo '# pcbbench takes orders: {"Epoch":"0","Go":"go1"}'; echo; read order`}
+		}, "experiment: it is of epoch 0 by go1, this pcbbench of epoch " + Epoch},
 		{"one that complains", func(s *Session) { s.Arms[0].Command = []string{"sh", "-c", "echo no such luck >&2; exit 2"} }, "baseline: no such luck"},
 		{"no binary", func(s *Session) { s.Arms[0].Command = []string{"./nowhere"} }, "baseline: fork/exec ./nowhere: no such file"},
 		{"a table that loses segments", func(s *Session) { s.Experiments[0].Scheme = "lossy" }, "baseline: Input/scheme=lossy"},

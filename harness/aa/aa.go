@@ -12,6 +12,7 @@ import (
 
 	"pcbbench/harness/compare"
 	"pcbbench/harness/compare/file"
+	"pcbbench/harness/compare/gate"
 	"pcbbench/harness/compare/verdict"
 )
 
@@ -23,12 +24,12 @@ type Arm struct {
 
 // A Design is how comparisons are made of a session.
 type Design struct {
-	Arms  []Arm
-	Units []string // the metrics that are judged: those that gate
-	Alpha float64  // of a comparison
-	Looks int
-	Rule  compare.Rule
-	Took  time.Duration // the session, all arms
+	Arms   []Arm
+	Limits gate.Limits
+	Alpha  float64 // of a comparison
+	Looks  int
+	Rule   compare.Rule
+	Took   time.Duration // the session, all arms
 }
 
 // A Trial is one comparison.
@@ -37,9 +38,10 @@ type Trial struct {
 	Budget   time.Duration // for both arms together
 	Block    int           // which part of the session, from 0
 	Looks    int           // at which look it was over, from 1
-	Outcome  Outcome
-	Unit     string  // Slower, Faster: in which metric
-	Ratio    float64 // of the rule's metric, and its interval
+	Outcome  Outcome       // as pcbbench ab sees it
+	Unit     string        // Slower, Faster: in which metric
+	Accused  bool          // by the gate, at any look: of all metrics that have limits
+	Ratio    float64       // of the rule's metric, and its interval
 	Lo, Hi   float64
 	Restarts int // that it saw
 }
@@ -119,8 +121,19 @@ func (d Design) judge(t *Trial, f *file.File, byArm map[string][][]*file.Result,
 				part.Results = append(part.Results, renamed(byArm[t.Arms[i].Name][r], toolchain)...)
 			}
 		}
-		c, err := compare.DiffPaired(part, compare.Options{Units: d.Units, Alpha: alpha, Confidence: 1 - alpha})
+		o, err := d.Limits.Options(part)
 		if err != nil {
+			return err
+		}
+		o.Alpha, o.Confidence = alpha, 1-alpha
+		c, err := compare.DiffPaired(part, o)
+		if err != nil {
+			return err
+		}
+		v := gate.Judge(c, nil, d.Limits)
+		t.Accused = t.Accused || len(v.Accused) > 0 || v.Code == gate.Regressed
+		o.Units = nil // those of ab
+		if c, err = compare.DiffPaired(part, o); err != nil {
 			return err
 		}
 		if t.Outcome = d.outcome(t, c); t.Outcome != Undecided {

@@ -14,6 +14,7 @@ import (
 
 	"pcbbench/harness/compare"
 	"pcbbench/harness/compare/file"
+	"pcbbench/harness/compare/gate"
 )
 
 var (
@@ -46,7 +47,7 @@ func session(t *testing.T, restarts int, arms ...Arm) *file.File {
 }
 
 func design(took time.Duration, arms ...Arm) Design {
-	return Design{Arms: arms, Units: []string{"ns/seg", "allocs/seg"}, Alpha: 0.01, Looks: 4, Rule: compare.Rule{Unit: "ns/seg", Resolution: 0.01}, Took: took}
+	return Design{Arms: arms, Limits: gate.Limits{{Benchmark: "Input", Unit: "ns/seg", Least: 0.01}, {Benchmark: "Input", Unit: "allocs/seg", Exact: true}}, Alpha: 0.01, Looks: 4, Rule: compare.Rule{Unit: "ns/seg", Resolution: 0.01}, Took: took}
 }
 
 // TestTrials cuts a session of known differences into comparisons: as many as there are, of parts that do not overlap, with the outcomes that were put in.
@@ -64,6 +65,8 @@ func TestTrials(t *testing.T) {
 		switch {
 		case tr.Restarts != 10*tr.Looks:
 			t.Errorf("%+v: want 40 restarts in 4 looks", tr)
+		case tr.Accused != (tr.Arms[1] == plus2):
+			t.Errorf("accused: %+v", tr)
 		case tr.Arms[1] == plus2 && (tr.Outcome != Slower || tr.Unit != "ns/seg" || tr.Ratio < 1.01 || tr.Ratio > 1.03):
 			t.Errorf("2%% planted: %+v", tr)
 		case tr.Arms[1] == alike1 && tr.Outcome != Same:
@@ -73,9 +76,9 @@ func TestTrials(t *testing.T) {
 	for _, s := range Scores(trials, d.Looks) {
 		want := Score{Percent: s.Percent, Budget: 40 * time.Second, Trials: 6}
 		if s.Percent == 2 {
-			want.Trials, want.Told, want.Right = 12, 12, 12
+			want.Trials, want.Told, want.Right, want.Accused = 12, 12, 12, 12
 		}
-		if s.Trials != want.Trials || s.Told != want.Told || s.Right != want.Right || s.Undecided != 0 || s.Spent > 30*time.Second {
+		if s.Trials != want.Trials || s.Told != want.Told || s.Right != want.Right || s.Accused != want.Accused || s.Undecided != 0 || s.Spent > 30*time.Second {
 			t.Errorf("%+v, want %+v", s, want)
 		}
 	}
@@ -121,7 +124,7 @@ func TestScores(t *testing.T) {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 	b.Reset()
-	if err := WriteTrials(&b, trials); err != nil || strings.Count(b.String(), "\n") != 7 || !strings.Contains(b.String(), "\nalike0-alike1,0s,0,1,0,same,,1.00000,") {
+	if err := WriteTrials(&b, trials); err != nil || strings.Count(b.String(), "\n") != 7 || !strings.Contains(b.String(), "\nalike0-alike1,0s,0,1,0,same,,false,1.00000,") {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 }

@@ -16,6 +16,7 @@ type Score struct {
 	Trials    int
 	Told      int // the arms were told apart: an alarm, if they are alike
 	Right     int // and the one that is slower is named
+	Accused   int // by the gate
 	Undecided int
 	Estimates []float64     // of the difference, in percent, sorted
 	Spent     time.Duration // of Budget, on average, by the look at which it was over
@@ -47,6 +48,9 @@ func (s *Score) add(t Trial, percent float64, looks int) {
 		change = 100 * (1/t.Ratio - 1)
 	}
 	s.Estimates = append(s.Estimates, change)
+	if t.Accused {
+		s.Accused++
+	}
 	switch t.Outcome {
 	case Slower, Faster:
 		s.Told++
@@ -61,14 +65,14 @@ func (s *Score) add(t Trial, percent float64, looks int) {
 // WriteScores writes a line for each score.
 func WriteScores(w io.Writer, list []*Score) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "planted\tbudget\tcomparisons\ttold apart\tand rightly\tundecided\testimate, percent: lowest, median, highest\tspent on average")
+	fmt.Fprintln(tw, "planted\tbudget\tcomparisons\ttold apart\tand rightly\taccused by the gate\tundecided\testimate, percent: lowest, median, highest\tspent on average")
 	for _, s := range list {
 		planted, right := "none (A/A)", "-"
 		if s.Percent != 0 {
 			planted, right = fmt.Sprintf("%+.3g%%", s.Percent), fmt.Sprint(s.Right)
 		}
 		n := len(s.Estimates)
-		fmt.Fprintf(tw, "%s\t%v\t%d\t%d\t%s\t%d\t%+.2f, %+.2f, %+.2f\t%v\n", planted, s.Budget.Round(time.Second), s.Trials, s.Told, right, s.Undecided,
+		fmt.Fprintf(tw, "%s\t%v\t%d\t%d\t%s\t%d\t%d\t%+.2f, %+.2f, %+.2f\t%v\n", planted, s.Budget.Round(time.Second), s.Trials, s.Told, right, s.Accused, s.Undecided,
 			s.Estimates[0], s.Estimates[n/2], s.Estimates[n-1], s.Spent.Round(time.Second/10))
 	}
 	return tw.Flush()
@@ -77,9 +81,9 @@ func WriteScores(w io.Writer, list []*Score) error {
 // WriteTrials writes a line for each trial, so that nothing of the scores has to be believed.
 func WriteTrials(w io.Writer, trials []Trial) error {
 	var b strings.Builder
-	fmt.Fprintln(&b, "arms,budget,block,looks,restarts,outcome,unit,ratio,lo,hi")
+	fmt.Fprintln(&b, "arms,budget,block,looks,restarts,outcome,unit,accused,ratio,lo,hi")
 	for _, t := range trials {
-		fmt.Fprintf(&b, "%s-%s,%v,%d,%d,%d,%s,%s,%.5f,%.5f,%.5f\n", t.Arms[0].Name, t.Arms[1].Name, t.Budget.Round(time.Second), t.Block, t.Looks, t.Restarts, t.Outcome, t.Unit, t.Ratio, t.Lo, t.Hi)
+		fmt.Fprintf(&b, "%s-%s,%v,%d,%d,%d,%s,%s,%v,%.5f,%.5f,%.5f\n", t.Arms[0].Name, t.Arms[1].Name, t.Budget.Round(time.Second), t.Block, t.Looks, t.Restarts, t.Outcome, t.Unit, t.Accused, t.Ratio, t.Lo, t.Hi)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -209,7 +209,7 @@ func (r *aaRequest) report(std streams, path string, took time.Duration, perPerc
 	if err != nil {
 		return err
 	}
-	d := aa.Design{Arms: r.planned, Units: present(f, limits.Units()), Alpha: r.alpha, Looks: r.abRequest.session.Looks, Rule: r.rule, Took: took}
+	d := aa.Design{Arms: r.planned, Limits: limits, Alpha: r.alpha, Looks: r.abRequest.session.Looks, Rule: r.rule, Took: took}
 	var all []aa.Trial
 	for _, budget := range r.budgets {
 		trials, err := d.Trials(f, budget)
@@ -222,8 +222,8 @@ func (r *aaRequest) report(std streams, path string, took time.Duration, perPerc
 		return errors.New("the session was too short for any comparison")
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "self-test: %s, %d arms in %v, alpha %v over %d looks and %s; 1%% is %.3g ns a segment\n", harness.Names(r.session.Experiments)[0], len(r.planned),
-		took.Round(time.Second), r.alpha, d.Looks, strings.Join(d.Units, ", "), perPercent)
+	fmt.Fprintf(&b, "self-test: %s, %d arms in %v, alpha %v over %d looks; 1%% is %.3g ns a segment\n", harness.Names(r.session.Experiments)[0], len(r.planned),
+		took.Round(time.Second), r.alpha, d.Looks, perPercent)
 	fmt.Fprintf(&b, "machine: %s\n\npcbbench ab:\n", machine.Gather().Slug())
 	plain := aa.Neighbours(r.runs)
 	err = errors.Join(aa.WriteScores(&b, aa.Scores(all, d.Looks)), plainScores(&b, plain), writeTrials(&b, all, plain))
@@ -235,16 +235,6 @@ func (r *aaRequest) report(std streams, path string, took time.Duration, perPerc
 	fmt.Fprint(std.out, scores)
 	fmt.Fprintf(std.err, "all comparisons in %s\n", kept)
 	return err
-}
-
-// present are those of units that f's results have.
-func present(f *file.File, units []string) (there []string) {
-	for _, v := range f.Results[0].Values {
-		if _, unit := file.Written(v); slices.Contains(units, unit) {
-			there = append(there, unit)
-		}
-	}
-	return there
 }
 
 func plainScores(w io.Writer, trials []aa.Trial) error {
