@@ -25,6 +25,9 @@ func (e errVerdict) Error() string { return fmt.Sprintf("verdict %d", int(e)) }
 // whatever kind is no verdict on the change, so that its code is 2.
 func gateCmd(ctx context.Context, args []string, std streams) error {
 	err := runGate(ctx, args, std)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(std.out, "exit code: 0 no regression, 1 regression, 2 unusable input, 3 cannot tell")
+	}
 	if errors.Is(err, flag.ErrHelp) || errors.Is(err, harness.ErrInterrupted) || errors.As(err, new(errVerdict)) || errors.As(err, new(errUsage)) {
 		return err
 	}
