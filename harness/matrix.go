@@ -10,7 +10,7 @@ import (
 
 // A Matrix is a set of experiments: the product of its lists. An empty list stands for the default named beside it.
 type Matrix struct {
-	Schemes    []string             // all; those that are not correct for a worker count, or have no table lock to vary, sit out
+	Schemes    []string             // the main ones; "all": every one. Who is not correct for a worker count, or has no table lock to vary, sits out
 	Locks      []string             // "default": each scheme's own
 	Dispatches []string             // the first; "all": each of them
 	Roles      []string             // the first
@@ -54,7 +54,7 @@ func orElse[T any](list *[]T, values ...T) {
 // Experiments lists the matrix. What a scheme named in Schemes cannot do is left in, to be refused by name. A mix whose packets are not for the
 // table runs once for all schemes, on the one without a table.
 func (m Matrix) Experiments() (es []Experiment) {
-	named := len(m.Schemes) > 0
+	named := len(m.Schemes) > 0 && !isAll(m.Schemes)
 	m.defaults()
 	for _, e := range m.product() {
 		if mix, err := workloads.FindMix(e.Workload.Mix); err == nil && mix.NoTable {
@@ -102,7 +102,14 @@ func fits(s pcbinfo.Scheme, e Experiment) bool {
 }
 
 func (m *Matrix) defaults() {
-	orElse(&m.Schemes, pcbinfo.Names()...)
+	if all := isAll(m.Schemes); all || len(m.Schemes) == 0 {
+		m.Schemes = nil
+		for _, s := range pcbinfo.Schemes {
+			if s.Main || all {
+				m.Schemes = append(m.Schemes, s.Name)
+			}
+		}
+	}
 	orElse(&m.Locks, "default")
 	orElse(&m.Dispatches, "")
 	orElse(&m.Roles, "")

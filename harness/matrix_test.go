@@ -28,7 +28,7 @@ func TestDefaultMatrix(t *testing.T) {
 		for _, workers := range []int{1, 2, 4, 6} {
 			for _, work := range []int{500, 0} {
 				for _, s := range pcbinfo.Schemes {
-					if mix.Main && (s.Workers == 0 || workers <= s.Workers) && !s.Owned {
+					if mix.Main && s.Main && (s.Workers == 0 || workers <= s.Workers) && !s.Owned {
 						want = append(want, fmt.Sprint(mix.Name, workers, work, s.Name))
 					}
 				}
@@ -64,7 +64,7 @@ func schemesOf(es []Experiment) (names []string) {
 // TestFittingSchemes checks who sits out unasked: schemes without a table lock where locks vary, also under Force.
 func TestFittingSchemes(t *testing.T) {
 	for _, force := range []bool{false, true} {
-		m := Matrix{CPUs: 2, Workers: []int{2}, Mixes: []string{"churn"}, Works: []int{0}, Locks: []string{"mcs"}, Force: force}
+		m := Matrix{CPUs: 2, Workers: []int{2}, Schemes: []string{"all"}, Mixes: []string{"churn"}, Works: []int{0}, Locks: []string{"mcs"}, Force: force}
 		es := m.Experiments()
 		for _, s := range pcbinfo.Schemes {
 			if got := slices.Contains(schemesOf(es), s.Name); got != (s.Lock != "") {
@@ -89,7 +89,7 @@ func TestFittingSchemes(t *testing.T) {
 	if err := Validate(walked); err != nil || slices.Contains(schemesOf(walked), "unsync") || !slices.Contains(schemesOf(walked), "null") {
 		t.Errorf("beside a walker fit %v: %v", schemesOf(walked), err)
 	}
-	forced := Matrix{CPUs: 2, Workers: []int{2}, Force: true}.Experiments()
+	forced := Matrix{CPUs: 2, Workers: []int{2}, Schemes: []string{"all"}, Force: true}.Experiments()
 	if !slices.Equal(schemesOf(forced), pcbinfo.Names()) {
 		t.Errorf("under Force 2 workers leave only %v", schemesOf(forced))
 	}

@@ -17,9 +17,12 @@ type Scheme struct {
 	Lock    string   // the kind of table lock it takes by default; "" if it has none
 	Shared  bool     // it takes that lock shared as well
 	Options []string // the options it knows: "groups", "smr", "lost"
-	Workers int      // the most workers it is correct for by itself; 0: any number
-	Owned   bool     // its tables are Owned: behind a dispatch model that keeps them to their owners they are correct for any number
-	Table   bool     // it keeps connections at all
+	// Variants are options under which it works differently, as in "smr=gc": what is checked of it is checked of each of them, too.
+	Variants []string
+	Main     bool // in the default matrix; the others are measured by name, and by "all"
+	Workers  int  // the most workers it is correct for by itself; 0: any number
+	Owned    bool // its tables are Owned: behind a dispatch model that keeps them to their owners they are correct for any number
+	Table    bool // it keeps connections at all
 	// Misses says that a segment's lookup may answer none though there was somebody all the time (hazard H5): if meanwhile two
 	// that fit it went, or a listener that fits went and another that fits came. All other answers are right for some instant.
 	Misses bool
@@ -31,25 +34,26 @@ type Scheme struct {
 
 // Schemes are all of them, in the order in which a newcomer should read them.
 var Schemes = []Scheme{
-	{Name: "null", New: newNull,
+	{Name: "null", New: newNull, Main: true,
 		Doc:    "no table: what the driver itself weighs",
 		Source: "the empty lock of lock benchmarks"},
-	{Name: "unsync", New: newUnsync, Workers: 1, Table: true,
+	{Name: "unsync", New: newUnsync, Workers: 1, Table: true, Main: true,
 		Doc:    "no lock: the floor on one CPU, and the checks' negative control",
 		Source: "perfbook's sequential twins"},
-	{Name: "global", New: newGlobal, Lock: "mtx", Table: true,
+	{Name: "global", New: newGlobal, Lock: "mtx", Table: true, Main: true,
 		Doc:    "one exclusive lock over lookup and input, let go early by header prediction",
 		Source: "FreeBSD 5.3-7.0, tcp_input.c 2006"},
-	{Name: "refcount", New: newRefcount, Lock: "rw", Shared: true, Table: true,
+	{Name: "refcount", New: newRefcount, Lock: "rw", Shared: true, Table: true, Main: true,
 		Doc:    "references on the inpcb; tcbinfo dropped, and re-acquired for what changes the table",
 		Source: "Watson 2007; FreeBSD r185773, r185775 (2008)"},
-	{Name: "connp", New: newConnp, Lock: "mtx", Options: []string{"groups"}, Table: true,
+	{Name: "connp", New: newConnp, Lock: "mtx", Options: []string{"groups"}, Variants: []string{"groups=1", "groups=2"}, Table: true, Main: true,
 		Doc:    "one lock a connection group, no inpcb locks (ConnP-L)",
 		Source: "Willmann, Rixner, Cox, USENIX ATC 2006"},
-	{Name: "owned", New: newOwned, Workers: 1, Owned: true, Table: true,
+	{Name: "owned", New: newOwned, Workers: 1, Owned: true, Table: true, Main: true,
 		Doc:    "no lock: a part of the connections an owner, listeners with the first, messages between them (ConnP-T)",
 		Source: "Willmann, Rixner, Cox, USENIX ATC 2006"},
-	{Name: "smr", New: newSMR, Lock: "mtx", Options: []string{"smr", "lost"}, Table: true, Misses: true, Lockless: true,
+	{Name: "smr", New: newSMR, Lock: "mtx", Options: []string{"smr", "lost"}, Variants: []string{"smr=epoch", "smr=gc", "lost=retry"},
+		Table: true, Main: true, Misses: true, Lockless: true,
 		Doc:    "lookup in a read section; writers share a hash lock",
 		Source: "FreeBSD 14 in_pcb.c, smr(9)"},
 }
@@ -60,6 +64,19 @@ func Names() (names []string) {
 		names = append(names, s.Name)
 	}
 	return names
+}
+
+// Tables are the schemes that keep connections, each followed by its variants, as ParseSpec reads them.
+func Tables() (texts []string) {
+	for _, s := range Schemes {
+		if s.Table {
+			texts = append(texts, s.Name)
+			for _, v := range s.Variants {
+				texts = append(texts, s.Name+":"+v)
+			}
+		}
+	}
+	return texts
 }
 
 // A Spec is a scheme with its options, as in "connp:groups=16" or "smr:smr=gc:lost=retry". The Scheme is as the options make it.

@@ -31,7 +31,7 @@ type order struct {
 const none = -1
 
 func newReference(sc *scenario, sp pcbinfo.Spec) *reference {
-	return &reference{sc: sc, misses: sp.Misses, lenient: sc.except == sp.Name}
+	return &reference{sc: sc, misses: sp.Misses, lenient: slices.Contains(sc.except, sp.Name)}
 }
 
 // explains reports whether an order explains what w saw: its answers are the same, and no operation comes before one that had ended when

@@ -17,13 +17,13 @@ type scenario struct {
 	after   []op   // by CPU 0
 	buckets int    // of the hash; 0: 1
 	ports   int    // ephemeral ones; 0: 2
-	// except names the scheme whose answers no order explains here, as inTransit says; all else must hold for it too.
-	except string
+	// except names the schemes whose answers no order explains here, as inTransit says; all else must hold for them too.
+	except []string
 }
 
-// inTransit is the scheme in which a connection is nowhere for a moment: out of the syncache under the listener's lock, and not yet in the hash.
+// inTransit are the schemes in which a connection is nowhere for a moment: out of the syncache under the listener's lock, and not yet in the hash.
 // What does not take that lock, or looked before it had to wait for it, may answer as if there never had been a SYN.
-const inTransit = "smr"
+var inTransit = []string{"smr"}
 
 // cat joins operations and lists of them.
 func cat(parts ...any) (ops []op) {
@@ -174,32 +174,30 @@ var scenarios = []scenario{
 }
 
 // tableSpecs are the tables that the scenarios run on: every scheme that keeps one and lets workers in beside one another, and the options that
-// change how it works.
-func tableSpecs() (texts []string) {
-	for _, s := range pcbinfo.Schemes {
-		if s.Table && s.Workers == 0 {
-			texts = append(texts, s.Name)
+// change how it works. Groups are chosen by the variants: as many as connp has by default tell nothing more.
+func tableSpecs() (specs []pcbinfo.Spec) {
+	for _, text := range pcbinfo.Tables() {
+		sp, err := pcbinfo.ParseSpec(text)
+		if err != nil {
+			panic("schedule: " + err.Error()) // the list is pcbinfo's
+		}
+		if sp.Workers == 0 && !(slices.Contains(sp.Options, "groups") && text == sp.Name) {
+			specs = append(specs, sp)
 		}
 	}
-	i := slices.Index(texts, "connp")
-	texts = slices.Replace(texts, i, i+1, "connp:groups=1", "connp:groups=2")
-	return append(texts, "smr:smr=epoch", "smr:smr=gc", "smr:lost=retry")
+	return specs
 }
 
 func tableSubjects() (list []Subject) {
-	for _, text := range tableSpecs() {
+	for _, sp := range tableSpecs() {
 		for i := range scenarios {
-			list = append(list, tableSubject("tables/"+text+"/"+scenarios[i].name, text, &scenarios[i]))
+			list = append(list, tableSubject("tables/"+sp.String()+"/"+scenarios[i].name, sp, &scenarios[i]))
 		}
 	}
 	return list
 }
 
-func tableSubject(name, text string, sc *scenario) Subject {
-	sp, err := pcbinfo.ParseSpec(text)
-	if err != nil {
-		panic("schedule: " + err.Error()) // the list above is ours
-	}
+func tableSubject(name string, sp pcbinfo.Spec, sc *scenario) Subject {
 	ref := newReference(sc, sp)
 	return Subject{Name: name, Doc: sc.doc, New: func() (t Trial, err error) {
 		w, err := sc.world(sp)

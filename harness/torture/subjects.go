@@ -60,21 +60,14 @@ func choose(all []Subject, only []string) (chosen []Subject, err error) {
 	return chosen, nil
 }
 
-// variants are options under which a scheme works differently, beside its default.
-var variants = []string{"connp:groups=1", "smr:smr=epoch", "smr:smr=gc", "smr:lost=retry"}
-
 // tables are the schemes that keep connections, each with its variants.
 func tables() (specs []pcbinfo.Spec) {
-	for _, s := range pcbinfo.Schemes {
-		for _, text := range append([]string{s.Name}, variants...) {
-			if name, opts, _ := strings.Cut(text, ":"); s.Table && name == s.Name && (opts != "" || text == s.Name) {
-				sp, err := pcbinfo.ParseSpec(text)
-				if err != nil {
-					panic(fmt.Sprintf("torture: %v", err))
-				}
-				specs = append(specs, sp)
-			}
+	for _, text := range pcbinfo.Tables() {
+		sp, err := pcbinfo.ParseSpec(text)
+		if err != nil {
+			panic(fmt.Sprintf("torture: %v", err))
 		}
+		specs = append(specs, sp)
 	}
 	return specs
 }

@@ -85,10 +85,8 @@ func TestSubjectsAreComplete(t *testing.T) {
 	for _, m := range netisr.Models {
 		want = append(want, "dispatch "+m.Name)
 	}
-	for _, s := range pcbinfo.Schemes {
-		if s.Table {
-			want = append(want, "scheme "+s.Name)
-		}
+	for _, text := range pcbinfo.Tables() {
+		want = append(want, "scheme "+text)
 	}
 	for _, name := range want {
 		if !names[name] {

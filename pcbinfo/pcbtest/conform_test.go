@@ -14,13 +14,7 @@ const historySteps = 5000
 // variants are the tables that the checks run on: every scheme that keeps one, and the options and locks that change how it works.
 func variants(t *testing.T) (specs []pcbinfo.Spec) {
 	t.Helper()
-	var texts []string
-	for _, s := range pcbinfo.Schemes {
-		if s.Table {
-			texts = append(texts, s.Name)
-		}
-	}
-	for _, text := range append(texts, "connp:groups=1", "connp:groups=128", "smr:smr=gc", "smr:lost=retry") {
+	for _, text := range append(pcbinfo.Tables(), "connp:groups=128") {
 		sp, err := pcbinfo.ParseSpec(text)
 		if err != nil {
 			t.Fatal(err)

@@ -126,7 +126,7 @@ func (r *request) plan(cpus int) (err error) {
 
 // matrixFlags binds m's lists to flags.
 func matrixFlags(fs *flag.FlagSet, m *harness.Matrix) {
-	listFlag(fs, &m.Schemes, "schemes", "schemes, comma separated, with options as in connp:groups=16 (default all)", asString)
+	listFlag(fs, &m.Schemes, "schemes", "schemes, comma separated, with options as in connp:groups=16 (default the main ones; all: every one)", asString)
 	listFlag(fs, &m.Locks, "locks", "table locks, as in mcs or ticket:spin (default each scheme's own)", asString)
 	listFlag(fs, &m.Dispatches, "dispatch", "dispatch models, with options as in netisr2:policy=source, or all (default direct)", asString)
 	listFlag(fs, &m.Roles, "roles", "which parts have threads of their own: all, netisr, user, split (default all: one thread does all)", asString)

@@ -40,6 +40,9 @@ func exactCmd(ctx context.Context, args []string, std streams) error {
 	if err := resultsFolder(o.Dir); err != nil {
 		return err
 	}
+	if m.Schemes == nil {
+		m.Schemes = []string{"all"}
+	}
 	if m.Mixes == nil {
 		m.Mixes = []string{"all"}
 	}

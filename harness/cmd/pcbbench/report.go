@@ -92,7 +92,7 @@ func controls() (names []string) {
 	return names
 }
 
-func isControl(s pcbinfo.Scheme) bool { return s.Lock == "" && !s.Owned }
+func isControl(s pcbinfo.Scheme) bool { return !s.Table || s.Workers == 1 && !s.Owned }
 
 // quote spells a command so that a shell reads it as it is.
 func quote(args []string) string {
