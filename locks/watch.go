@@ -11,6 +11,8 @@ func watch(l Lock) Lock {
 	switch l := l.(type) {
 	case *Mtx, *RW:
 		return l
+	case Delegator:
+		return &watchedDelegator{watched{l}, l}
 	case RWLock:
 		return &watchedRW{watched{l}, l}
 	}
@@ -39,6 +41,21 @@ func (w *watched) TryLock(n *Node) bool {
 func (w *watched) Unlock(n *Node) {
 	witness.Drop(w.l, witness.Exclusive)
 	w.l.Unlock(n)
+}
+
+type watchedDelegator struct {
+	watched
+	d Delegator
+}
+
+// Do wants the lock for its caller, and has it on whatever goroutine f runs.
+func (w *watchedDelegator) Do(n *Node, f func()) {
+	witness.Want(w.l, witness.Exclusive)
+	w.d.Do(n, func() {
+		witness.Got(w.l, witness.Exclusive)
+		f()
+		witness.Drop(w.l, witness.Exclusive)
+	})
 }
 
 type watchedRW struct {

@@ -17,13 +17,17 @@ type promise struct {
 const fifo = "first come, first served"
 
 var promises = map[string]promise{
-	"mutex":   {upgrades: true},
-	"rwmutex": {shared: true},
-	"mtx":     {barges: true, upgrades: true, clean: true},
-	"ttas":    {upgrades: true, clean: true},
-	"ticket":  {upgrades: true, fifo: true},
-	"mcs":     {upgrades: true, fifo: true, clean: true},
-	"rw":      {shared: true, barges: true, upgrades: true, downgrades: true, clean: true},
+	"mutex":         {upgrades: true},
+	"rwmutex":       {shared: true},
+	"mtx":           {barges: true, upgrades: true, clean: true},
+	"ttas":          {upgrades: true, clean: true},
+	"ticket":        {upgrades: true, fifo: true},
+	"mcs":           {upgrades: true, fifo: true, clean: true},
+	"reciprocating": {upgrades: true, clean: true},
+	"malthusian":    {upgrades: true, clean: true},
+	"cna":           {upgrades: true, clean: true},
+	"combiner":      {upgrades: true},
+	"rw":            {shared: true, barges: true, upgrades: true, downgrades: true, clean: true},
 }
 
 func promised(kind string) promise {
