@@ -27,6 +27,24 @@ type Delegator interface {
 	Do(n *Node, f func())
 }
 
+// An Optimist is a lock whose readers may do without it, for data that they read by atomics and may throw away.
+type Optimist interface {
+	Lock
+	// Begin returns what Retry is to be asked after the data was read, when no writer is inside.
+	Begin() uint64
+	// Retry reports whether a writer has been inside since Begin returned seq: then what was read may not belong together.
+	Retry(seq uint64) bool
+}
+
+// Optimistic is l as an Optimist, if it is one.
+func Optimistic(l Lock) (o Optimist, ok bool) {
+	if e, ok := l.(*exclusive); ok {
+		l = e.l
+	}
+	o, ok = l.(Optimist)
+	return o, ok
+}
+
 // Do runs f with l held exclusively: on the goroutine of whoever has it if l is a Delegator, else on the caller's.
 func Do(l Lock, n *Node, f func()) {
 	if e, ok := l.(*exclusive); ok {

@@ -39,6 +39,24 @@ type queueNode struct {
 	numa         int32 // cna: the NUMA node that a waiter came from; written before it is linked
 
 	record *request // combiner: what this worker asks of the lock that it names
+
+	slot *atomic.Pointer[bravo] // bravo: where this reader stands while it is inside
+	slow uint32                 // bravo: shared holds without one
+	id   uint32                 // brlock: see identity
+}
+
+// ids are the identities given.
+var ids atomic.Uint32
+
+// identity tells nodes apart, and is small: the number of nodes that had asked for one. In a simulation it is the worker's number.
+func (n *Node) identity() uint32 {
+	if probe.Simulating {
+		return uint32(probe.Worker())
+	}
+	if n.id == 0 {
+		n.id = ids.Add(1)
+	}
+	return n.id
 }
 
 // mustBeFree panics if the node holds a lock already, with the kind of the one that is wanted.

@@ -11,6 +11,8 @@ func watch(l Lock) Lock {
 	switch l := l.(type) {
 	case *Mtx, *RW:
 		return l
+	case Optimist:
+		return &watchedOptimist{watched{l}, l}
 	case Delegator:
 		return &watchedDelegator{watched{l}, l}
 	case RWLock:
@@ -57,6 +59,15 @@ func (w *watchedDelegator) Do(n *Node, f func()) {
 		witness.Drop(w.l, witness.Exclusive)
 	})
 }
+
+// watchedOptimist does not report its readers: they hold nothing.
+type watchedOptimist struct {
+	watched
+	o Optimist
+}
+
+func (w *watchedOptimist) Begin() uint64         { return w.o.Begin() }
+func (w *watchedOptimist) Retry(seq uint64) bool { return w.o.Retry(seq) }
 
 type watchedRW struct {
 	watched

@@ -29,7 +29,7 @@ var queueMutants = []Mutant{
 	{Name: "Cna1", File: "locks/cna.go", Kind: Live, Subject: "lock cna", What: "the far ones are forgotten when nobody near waits",
 		Old: "		after = far\n", New: ""},
 	{Name: "Cna2", File: "locks/cna.go", Kind: Live, Subject: "lock cna", What: "the far ones are not handed over with the lock",
-		Old: "			near.far = far\n", New: ""},
+		Old: "			near.far = far\n", New: "			_ = far\n"},
 	{Name: "Cna3", File: "locks/cna.go", Kind: Live, Subject: "lock cna", What: "those before the near one take it with them",
 		Old: "	skipped.next.Store(nil)\n", New: ""},
 	{Name: "Cna4", File: "locks/cna.go", Kind: Live, Subject: "lock cna", What: "the far ones become the queue without its end",

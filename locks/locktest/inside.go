@@ -151,7 +151,7 @@ func (s *stage) atRest() error {
 // idle: a node that is not in use leads nowhere and has no wake-up left over.
 func idle(n *locks.Node) error {
 	v := inner(n)
-	for _, name := range [...]string{"next", "state", "sema", "held", "prev", "newer", "older", "far", "last"} {
+	for _, name := range [...]string{"next", "state", "sema", "held", "prev", "newer", "older", "far", "last", "slot"} {
 		f := v.FieldByName(name)
 		if !f.IsValid() {
 			return oracle.Violated(oracle.Layout, "a node has no %s", name)

@@ -9,7 +9,9 @@ type promise struct {
 	fifo       bool // first come, first served
 	barges     bool // a try takes it even past a waiter, if nobody holds it
 	upgrades   bool // TryUpgrade of the only reader succeeds
+	overtakes  bool // and past a writer that waits
 	downgrades bool // Downgrade lets readers in
+	optimistic bool // readers may do without it, see locks.Optimist
 	clean      bool // nothing is left in its memory while nobody holds it or waits
 }
 
@@ -27,7 +29,11 @@ var promises = map[string]promise{
 	"malthusian":    {upgrades: true, clean: true},
 	"cna":           {upgrades: true, clean: true},
 	"combiner":      {upgrades: true},
-	"rw":            {shared: true, barges: true, upgrades: true, downgrades: true, clean: true},
+	"phasefair":     {shared: true, upgrades: true, downgrades: true},
+	"bravo":         {shared: true, upgrades: true, downgrades: true},
+	"brlock":        {shared: true, upgrades: true, downgrades: true, clean: true},
+	"seqlock":       {upgrades: true, optimistic: true},
+	"rw":            {shared: true, barges: true, upgrades: true, overtakes: true, downgrades: true, clean: true},
 }
 
 func promised(kind string) promise {
