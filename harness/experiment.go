@@ -60,7 +60,10 @@ func (e Experiment) resolve() (v variant, err error) {
 		return v, err
 	}
 	if e.Lock != "default" {
-		if v.lock, err = locks.ParseSpec(e.Lock); err != nil {
+		if v.lock, err = locks.ParseSpec(e.Lock); err == nil {
+			err = v.lock.Unfit()
+		}
+		if err != nil {
 			return v, err
 		}
 		if v.spec.Lock == "" {

@@ -15,6 +15,9 @@ type Kind struct {
 	Shared   bool     // readers share it; else RLock is Lock
 	Bytes    int      // size on amd64 and arm64, without padding and queue nodes
 	Policies []Policy // how waiters may wait; the first is the default
+	// Needs, if not nil, says what this machine has not that the lock is made for; nil: it has all. The lock works all the same, and is not worth
+	// measuring.
+	Needs func() error
 
 	make func(Policy) Lock
 }
@@ -77,6 +80,82 @@ var Kinds = []Kind{
 		make:     newMCS,
 	},
 	{
+		Name:     "reciprocating",
+		Doc:      "arrivals pile up on a stack, which is served as a whole",
+		Source:   "Dice and Kogan, arXiv 2501.02380, 2025",
+		Fairness: "bounded: nobody passes a waiter twice; within a segment the youngest goes first",
+		Bytes:    16,
+		Policies: []Policy{SpinYield, Spin, SpinPark},
+		make:     newReciprocating,
+	},
+	{
+		Name:     "malthusian",
+		Doc:      "a queue in which no more workers take part than keep the lock busy; the others sleep",
+		Source:   "Dice, EuroSys 2017, section 4 (MCSCR)",
+		Fairness: "long-run only: who is made passive waits until nobody else does, or for one Unlock in 1000",
+		Bytes:    32,
+		Policies: []Policy{SpinPark, SpinYield, Spin},
+		make:     newMalthusian,
+	},
+	{
+		Name:     "cna",
+		Doc:      "a queue that serves waiters of the holder's NUMA node first",
+		Source:   "Dice and Kogan, EuroSys 2019, section 4",
+		Fairness: "long-run only: the lock leaves a NUMA node when nobody there waits, or once in 65536",
+		Bytes:    16,
+		Policies: []Policy{SpinYield, Spin, SpinPark},
+		Needs:    cnaNeeds,
+		make:     newCNA,
+	},
+	{
+		Name:     "combiner",
+		Doc:      "flat combining: who has the lock runs the sections of those who wait",
+		Source:   "Hendler, Incze, Shavit, Tzafrir, SPAA 2010",
+		Fairness: "a request is served in the next pass; by Lock: whoever looks first",
+		Bytes:    16,
+		Policies: []Policy{SpinYield, Spin},
+		make:     newCombiner,
+	},
+	{
+		Name:     "seqlock",
+		Doc:      "a sequence that is odd while a writer is inside; readers of data that may be thrown away only look at it",
+		Source:   "Linux, include/linux/seqlock.h, 2003",
+		Fairness: "none: whoever looks first; readers wait for a moment without writers",
+		Bytes:    16,
+		Policies: []Policy{SpinYield, Spin},
+		make:     newSeqlock,
+	},
+	{
+		Name:     "phasefair",
+		Doc:      "readers and writers take turns, by tickets",
+		Source:   "Brandenburg and Anderson, Real-Time Systems 46(1), 2010, section 3.2 (PF-T)",
+		Fairness: "phase-fair: a reader waits for one writer at most, writers come first come, first served",
+		Shared:   true,
+		Bytes:    24,
+		Policies: []Policy{SpinYield, Spin},
+		make:     newPhasefair,
+	},
+	{
+		Name:     "bravo",
+		Doc:      "readers stand in a table that all locks share, until a writer comes; then phasefair",
+		Source:   "Dice and Kogan, USENIX ATC 2019",
+		Fairness: "as phasefair, but for the readers that a writer finds in the table",
+		Shared:   true,
+		Bytes:    40,
+		Policies: []Policy{SpinYield, Spin},
+		make:     newBravo,
+	},
+	{
+		Name:     "brlock",
+		Doc:      "a count of readers a CPU, each on its line (8 KiB in all); a writer looks at all of them",
+		Source:   "Linux 2.4, include/linux/brlock.h; FreeBSD rmlock(9), sys/kern/kern_rmlock.c, 2007",
+		Fairness: "a waiting writer stops new readers, which may starve; writers barge",
+		Shared:   true,
+		Bytes:    264,
+		Policies: []Policy{SpinYield, Spin},
+		make:     newBrlock,
+	},
+	{
 		Name:     "rw",
 		Doc:      "compact shared/exclusive lock with try-upgrade and downgrade",
 		Source:   "after FreeBSD rwlock(9), sys/kern/kern_rwlock.c",
@@ -132,6 +211,17 @@ func (s Spec) Kind() *Kind { return s.kind }
 
 // Policy returns how its waiters wait.
 func (s Spec) Policy() Policy { return s.policy }
+
+// Unfit says why there is nothing to measure of the lock on this machine; nil: there is.
+func (s Spec) Unfit() error {
+	if s.kind.Needs == nil {
+		return nil
+	}
+	if err := s.kind.Needs(); err != nil {
+		return fmt.Errorf("lock %v: %w", s, err)
+	}
+	return nil
+}
 
 // New makes the lock, at a place of its own (see Place), for that many workers at a time. A lock whose
 // waiters never let go of their CPU is refused to more workers than there are CPUs for them: the holder

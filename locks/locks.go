@@ -19,6 +19,46 @@ type Lock interface {
 	Unlock(n *Node)
 }
 
+// A Delegator is a lock that may have a section run by another worker, the one that holds the lock.
+type Delegator interface {
+	Lock
+	// Do returns when f has run, once, with the lock held, on the goroutine of some worker in Do. It orders memory as Lock, f and Unlock
+	// would. f must not use this lock, nor count on being on its caller's goroutine.
+	Do(n *Node, f func())
+}
+
+// An Optimist is a lock whose readers may do without it, for data that they read by atomics and may throw away.
+type Optimist interface {
+	Lock
+	// Begin returns what Retry is to be asked after the data was read, when no writer is inside.
+	Begin() uint64
+	// Retry reports whether a writer has been inside since Begin returned seq: then what was read may not belong together.
+	Retry(seq uint64) bool
+}
+
+// Optimistic is l as an Optimist, if it is one.
+func Optimistic(l Lock) (o Optimist, ok bool) {
+	if e, ok := l.(*exclusive); ok {
+		l = e.l
+	}
+	o, ok = l.(Optimist)
+	return o, ok
+}
+
+// Do runs f with l held exclusively: on the goroutine of whoever has it if l is a Delegator, else on the caller's.
+func Do(l Lock, n *Node, f func()) {
+	if e, ok := l.(*exclusive); ok {
+		l = e.l
+	}
+	if d, ok := l.(Delegator); ok {
+		d.Do(n, f)
+		return
+	}
+	l.Lock(n)
+	f()
+	l.Unlock(n)
+}
+
 // An RWLock is a shared/exclusive lock in the manner of rwlock(9): a reader may try to become the writer
 // without letting go, which sync.RWMutex cannot do.
 type RWLock interface {

@@ -119,6 +119,22 @@ func TestSpinNeedsCPUs(t *testing.T) {
 	}
 }
 
+// TestBrSlots: a brlock is right with a slot for all workers and with a slot for each of many CPUs.
+func TestBrSlots(t *testing.T) {
+	spec, err := locks.ParseSpec("brlock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, slots := range []uint32{1, 64} {
+		old := locks.SetBrSlots(slots)
+		err := locktest.Torture(spec, locktest.Config{Workers: 4, Rounds: 100, Seed: uint64(slots)})
+		locks.SetBrSlots(old)
+		if err != nil {
+			t.Errorf("%d slots: %v", slots, err)
+		}
+	}
+}
+
 func BenchmarkLock(b *testing.B) {
 	for _, s := range locks.Specs() {
 		for _, workers := range []int{1, runtime.GOMAXPROCS(0), 4 * runtime.GOMAXPROCS(0)} {

@@ -53,12 +53,3 @@ func Place[T any]() *T {
 	}
 	panic(fmt.Sprintf("locks: no place for a %T in an arena at %p", zero, arena))
 }
-
-// A Node is one worker's place in the queue of a lock that queues. A worker needs one for each lock that it
-// holds or waits for at the same time, and may use it for another lock after Unlock. The zero Node is
-// ready. It must not be copied.
-type Node struct {
-	_ [LinePad]byte // on both sides, so that it may be embedded anywhere
-	mcsNode
-	_ [2*LinePad - unsafe.Sizeof(mcsNode{})]byte
-}

@@ -35,7 +35,7 @@ func TestApart(t *testing.T) {
 		t.Errorf("ticket words %d bytes apart", d)
 	}
 	var n Node
-	before, after := unsafe.Offsetof(n.mcsNode), unsafe.Sizeof(n)-unsafe.Offsetof(n.mcsNode)-unsafe.Sizeof(n.mcsNode)
+	before, after := unsafe.Offsetof(n.queueNode), unsafe.Sizeof(n)-unsafe.Offsetof(n.queueNode)-unsafe.Sizeof(n.queueNode)
 	if before < LinePad || after < LinePad-8 {
 		t.Errorf("Node with %d bytes of padding before and %d after", before, after)
 	}

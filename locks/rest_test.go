@@ -41,3 +41,33 @@ func TestDowngradeAdmits(t *testing.T) {
 	<-done
 	rw.RUnlock(nil)
 }
+
+// TestPhasefairWraps: the counts of readers pass 2^32 while readers and writers come and go.
+func TestPhasefairWraps(t *testing.T) {
+	l := newPhasefair(SpinYield).(*phasefair)
+	near := ^uint32(0)&^pfBits - 5*pfReader
+	l.in.Store(near)
+	l.out.Store(near)
+	done := make(chan int)
+	writes := 0 // guarded
+	for range 4 {
+		go func() {
+			seen := 0
+			for range 10 {
+				l.RLock(nil)
+				seen = writes
+				l.RUnlock(nil)
+				l.Lock(nil)
+				writes++
+				l.Unlock(nil)
+			}
+			done <- seen
+		}()
+	}
+	for range 4 {
+		<-done
+	}
+	if in, out := l.in.Load(), l.out.Load(); writes != 40 || in != out || in >= near {
+		t.Errorf("%d writes of 40; %#x readers came, %#x left", writes, in, out)
+	}
+}

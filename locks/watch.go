@@ -11,6 +11,10 @@ func watch(l Lock) Lock {
 	switch l := l.(type) {
 	case *Mtx, *RW:
 		return l
+	case Optimist:
+		return &watchedOptimist{watched{l}, l}
+	case Delegator:
+		return &watchedDelegator{watched{l}, l}
 	case RWLock:
 		return &watchedRW{watched{l}, l}
 	}
@@ -40,6 +44,30 @@ func (w *watched) Unlock(n *Node) {
 	witness.Drop(w.l, witness.Exclusive)
 	w.l.Unlock(n)
 }
+
+type watchedDelegator struct {
+	watched
+	d Delegator
+}
+
+// Do wants the lock for its caller, and has it on whatever goroutine f runs.
+func (w *watchedDelegator) Do(n *Node, f func()) {
+	witness.Want(w.l, witness.Exclusive)
+	w.d.Do(n, func() {
+		witness.Got(w.l, witness.Exclusive)
+		f()
+		witness.Drop(w.l, witness.Exclusive)
+	})
+}
+
+// watchedOptimist does not report its readers: they hold nothing.
+type watchedOptimist struct {
+	watched
+	o Optimist
+}
+
+func (w *watchedOptimist) Begin() uint64         { return w.o.Begin() }
+func (w *watchedOptimist) Retry(seq uint64) bool { return w.o.Retry(seq) }
 
 type watchedRW struct {
 	watched

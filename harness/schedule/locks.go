@@ -13,28 +13,34 @@ import (
 //
 //	W exclusive    T exclusive if TryLock takes it    V exclusive, on another lock with the same node
 //	R shared       S shared if TryRLock takes it
+//	C exclusive, by whoever has the lock
 //	U shared, then exclusive if TryUpgrade succeeds    D exclusive, then shared
 type lockProgram struct {
 	name    string
 	shared  bool // for locks that readers share only
+	do      bool // for locks that are Delegators only
 	workers []string
 }
 
 var lockPrograms = []lockProgram{
-	{"two", false, []string{"WW", "WW"}},
-	{"three", false, []string{"W", "W", "W"}},
-	{"four", false, []string{"W", "W", "W", "W"}},
-	{"again", false, []string{"WW", "W", "W"}},
-	{"try", false, []string{"TW", "WT"}},
-	{"two-locks", false, []string{"WV", "VW"}},
-	{"readers", true, []string{"R", "RR", "W"}},
-	{"writers", true, []string{"R", "W", "W"}},
-	{"both", true, []string{"R", "R", "W", "W"}},
-	{"try-shared", true, []string{"S", "WS", "R"}},
-	{"upgrade", true, []string{"U", "U", "R"}},
-	{"upgrade-write", true, []string{"U", "R", "W"}},
-	{"downgrade", true, []string{"D", "R", "W"}},
-	{"upgrade-downgrade", true, []string{"UD", "DU"}},
+	{"two", false, false, []string{"WW", "WW"}},
+	{"three", false, false, []string{"W", "W", "W"}},
+	{"four", false, false, []string{"W", "W", "W", "W"}},
+	{"again", false, false, []string{"WW", "W", "W"}},
+	{"try", false, false, []string{"TW", "WT"}},
+	{"two-locks", false, false, []string{"WV", "VW"}},
+	{"readers", true, false, []string{"R", "RR", "W"}},
+	{"writers", true, false, []string{"R", "W", "W"}},
+	{"both", true, false, []string{"R", "R", "W", "W"}},
+	{"delegate", false, true, []string{"C", "C"}},
+	{"delegate-again", false, true, []string{"CC", "C"}},
+	{"delegate-three", false, true, []string{"C", "C", "C"}},
+	{"delegate-lock", false, true, []string{"C", "W", "T"}},
+	{"try-shared", true, false, []string{"S", "WS", "R"}},
+	{"upgrade", true, false, []string{"U", "U", "R"}},
+	{"upgrade-write", true, false, []string{"U", "R", "W"}},
+	{"downgrade", true, false, []string{"D", "R", "W"}},
+	{"upgrade-downgrade", true, false, []string{"UD", "DU"}},
 }
 
 // Refused are the locks that a simulation cannot run, with the reason.
@@ -50,7 +56,7 @@ func lockSubjects() (list []Subject) {
 			continue
 		}
 		for _, p := range lockPrograms {
-			if p.shared && !spec.Kind().Shared {
+			if p.shared && !spec.Kind().Shared || p.do && !delegates(spec) {
 				continue
 			}
 			list = append(list, lockSubject("locks/"+spec.String()+"/"+p.name, p, func() (locks.RWLock, error) {
@@ -59,6 +65,12 @@ func lockSubjects() (list []Subject) {
 		}
 	}
 	return list
+}
+
+func delegates(spec locks.Spec) bool {
+	l, err := spec.New(1)
+	_, ok := l.(locks.Delegator)
+	return ok && err == nil
 }
 
 func lockSubject(name string, p lockProgram, open func() (locks.RWLock, error)) Subject {
@@ -158,6 +170,8 @@ func (w *lockWorker) section(op rune) (err error) {
 		g.l.Lock(n)
 		err = g.write()
 		g.l.Unlock(n)
+	case 'C':
+		locks.Do(g.l, n, func() { err = g.write() })
 	case 'T':
 		if g.l.TryLock(n) {
 			err = g.write()

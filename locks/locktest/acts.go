@@ -72,7 +72,7 @@ func (s *stage) writerFirst() error {
 	s.nap()
 	must(false, written.Load(), "a writer is inside beside a reader")
 	upgraded := l.TryUpgrade(first)
-	must(s.p.upgrades, upgraded, "TryUpgrade of the only reader past a writer that waits")
+	must(s.p.overtakes, upgraded, "TryUpgrade of the only reader past a writer that waits")
 	must(false, written.Load(), "a writer is inside beside an upgraded reader")
 	left.Store(true)
 	if upgraded {

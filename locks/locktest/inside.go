@@ -150,12 +150,15 @@ func (s *stage) atRest() error {
 
 // idle: a node that is not in use leads nowhere and has no wake-up left over.
 func idle(n *locks.Node) error {
-	next, sema, held := field[atomic.Pointer[locks.Node]](n, "next"), field[uint32](n, "sema"), field[bool](n, "held")
-	if next == nil || sema == nil || held == nil {
-		return oracle.Violated(oracle.Layout, "a node has no next, sema or held")
-	}
-	if next.Load() != nil || *sema != 0 || *held {
-		return oracle.Violated(oracle.Structure, "a node that is not in use has next %p, semaphore %d, held %v", next.Load(), *sema, *held)
+	v := inner(n)
+	for _, name := range [...]string{"next", "state", "sema", "held", "prev", "newer", "older", "far", "last", "slot"} {
+		f := v.FieldByName(name)
+		if !f.IsValid() {
+			return oracle.Violated(oracle.Layout, "a node has no %s", name)
+		}
+		if !f.IsZero() {
+			return oracle.Violated(oracle.Structure, "a node that is not in use has %s %v", name, f)
+		}
 	}
 	return nil
 }

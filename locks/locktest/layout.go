@@ -55,7 +55,7 @@ func shape(spec locks.Spec, l locks.Lock) error {
 			if p := locks.Policy(v.Field(i).Uint()); p != spec.Policy() {
 				return oracle.Violated(oracle.Answer, "waiters %v, want %v", p, spec.Policy())
 			}
-		case f.Name != "_" && !v.Field(i).IsZero():
+		case f.Name != "_" && !begins(v.Field(i)):
 			return oracle.Violated(oracle.Structure, "field %s of a new lock is not zero", f.Name)
 		}
 	}
@@ -66,9 +66,26 @@ func shape(spec locks.Spec, l locks.Lock) error {
 	return nil
 }
 
+// begins reports whether a field is as it has to begin: zero, but for the policy of a lock within the lock.
+func begins(v reflect.Value) bool {
+	if v.Kind() != reflect.Struct {
+		return v.IsZero()
+	}
+	for i := range v.NumField() {
+		if v.Type().Field(i).Name != "policy" && !begins(v.Field(i)) {
+			return false
+		}
+	}
+	return true
+}
+
 // padding is how many bytes of a type are fields named _.
 func padding(t reflect.Type) (n uintptr) {
-	if t.Kind() != reflect.Struct {
+	switch t.Kind() {
+	case reflect.Array:
+		return uintptr(t.Len()) * padding(t.Elem())
+	case reflect.Struct:
+	default:
 		return 0
 	}
 	for i := range t.NumField() {

@@ -96,7 +96,7 @@ func torture(make func() locks.RWLock, p promise, spins bool, c Config) error {
 	}
 	// Before the acts on tickets, the numbers are near their end: 2^32 is followed by 0.
 	const untilWrap = 20
-	acts := []func() error{s.still, s.together, s.writerFirst, s.admitted, s.barges, s.inOrder, s.million, s.crowds, s.duel, s.storm, s.still,
+	acts := []func() error{s.still, s.together, s.writerFirst, s.admitted, s.barges, s.inOrder, s.million, s.crowds, s.duel, s.storm, s.optimists, s.still,
 		func() error { return s.mix(never) }, s.still, func() error { return s.mix(rarely) }, s.still}
 	acts = append(acts, func() error { s.skipTo(-untilWrap); return s.mix(always) }, s.still,
 		func() error { s.skipTo(-untilWrap / 4); return s.inOrder() }, s.crowds, s.still)

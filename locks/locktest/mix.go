@@ -182,10 +182,14 @@ func (w *worker) section(s *stage) error {
 		w.at = 1
 	}
 	w.room, w.n = &s.rooms[w.at], w.nodes[w.rng.IntN(2)]
-	switch w.rng.IntN(4) {
+	switch w.rng.IntN(5) {
 	case 0:
 		w.l.Lock(w.n)
 		return w.exclusive()
+	case 4:
+		var err error
+		locks.Do(w.l, w.n, func() { err = w.write() })
+		return err
 	case 1:
 		if w.try(w.l.TryLock) {
 			return w.exclusive()

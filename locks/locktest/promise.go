@@ -9,7 +9,9 @@ type promise struct {
 	fifo       bool // first come, first served
 	barges     bool // a try takes it even past a waiter, if nobody holds it
 	upgrades   bool // TryUpgrade of the only reader succeeds
+	overtakes  bool // and past a writer that waits
 	downgrades bool // Downgrade lets readers in
+	optimistic bool // readers may do without it, see locks.Optimist
 	clean      bool // nothing is left in its memory while nobody holds it or waits
 }
 
@@ -17,13 +19,21 @@ type promise struct {
 const fifo = "first come, first served"
 
 var promises = map[string]promise{
-	"mutex":   {upgrades: true},
-	"rwmutex": {shared: true},
-	"mtx":     {barges: true, upgrades: true, clean: true},
-	"ttas":    {upgrades: true, clean: true},
-	"ticket":  {upgrades: true, fifo: true},
-	"mcs":     {upgrades: true, fifo: true, clean: true},
-	"rw":      {shared: true, barges: true, upgrades: true, downgrades: true, clean: true},
+	"mutex":         {upgrades: true},
+	"rwmutex":       {shared: true},
+	"mtx":           {barges: true, upgrades: true, clean: true},
+	"ttas":          {upgrades: true, clean: true},
+	"ticket":        {upgrades: true, fifo: true},
+	"mcs":           {upgrades: true, fifo: true, clean: true},
+	"reciprocating": {upgrades: true, clean: true},
+	"malthusian":    {upgrades: true, clean: true},
+	"cna":           {upgrades: true, clean: true},
+	"combiner":      {upgrades: true},
+	"phasefair":     {shared: true, upgrades: true, downgrades: true},
+	"bravo":         {shared: true, upgrades: true, downgrades: true},
+	"brlock":        {shared: true, upgrades: true, downgrades: true, clean: true},
+	"seqlock":       {upgrades: true, optimistic: true},
+	"rw":            {shared: true, barges: true, upgrades: true, overtakes: true, downgrades: true, clean: true},
 }
 
 func promised(kind string) promise {

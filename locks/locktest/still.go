@@ -98,14 +98,15 @@ func misuse(spec locks.Spec) error {
 	}
 	unlock := abuse{"Unlock of a free lock", free, func(l locks.RWLock) { l.Unlock(own) }}
 	left := abuse{"Unlock of a lock that was left", waited, func(l locks.RWLock) { l.Unlock(own) }}
+	queue := []abuse{unlock, left,
+		{"Unlock with another node than locked it", held, func(l locks.RWLock) { l.Unlock(other) }},
+		{"Lock with a node in use", held, func(l locks.RWLock) { l.Lock(own) }},
+		{"TryLock with a node in use", held, func(l locks.RWLock) { l.TryLock(own) }},
+	}
 	for _, a := range map[string][]abuse{
 		"mtx":  {unlock, left},
 		"ttas": {unlock, left},
-		"mcs": {unlock, left,
-			{"Unlock with another node than locked it", held, func(l locks.RWLock) { l.Unlock(other) }},
-			{"Lock with a node in use", held, func(l locks.RWLock) { l.Lock(own) }},
-			{"TryLock with a node in use", held, func(l locks.RWLock) { l.TryLock(own) }},
-		},
+		"mcs":  queue,
 		"rw": {unlock, left,
 			{"Unlock of a shared lock", shared, func(l locks.RWLock) { l.Unlock(own) }},
 			{"RUnlock of a free lock", free, func(l locks.RWLock) { l.RUnlock(own) }},
@@ -115,6 +116,8 @@ func misuse(spec locks.Spec) error {
 			{"Downgrade of a free lock", free, func(l locks.RWLock) { l.Downgrade(own) }},
 			{"Downgrade of a shared lock", shared, func(l locks.RWLock) { l.Downgrade(own) }},
 		},
+		"combiner":      {unlock, left},
+		"reciprocating": queue, "malthusian": queue, "cna": queue,
 	}[spec.Kind().Name] {
 		l := made(spec, 1)
 		*own, *other = locks.Node{}, locks.Node{}

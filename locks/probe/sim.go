@@ -120,6 +120,14 @@ func running() *worker {
 	return found
 }
 
+// Worker is the number of the simulated worker that calls; 0 outside of a simulation.
+func Worker() int {
+	if w := running(); w != nil {
+		return w.id
+	}
+	return 0
+}
+
 // Simulate runs the workers one at a time to their ends. At the start, at every point that one of them passes, and at
 // each end, choose says which of the ready ones goes on; a point comes before the access that it marks. Equal choices
 // give equal runs if the workers are deterministic but for the schedule. Workers must not start goroutines, nor wait for anything but what

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"flag"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +14,8 @@ import (
 	"pcbbench/workloads"
 	"pcbbench/workloads/netisr"
 )
+
+var update = flag.Bool("update", false, "write what is generated")
 
 // TestList checks that all there is to choose is listed, each with what it is and where it comes from.
 func TestList(t *testing.T) {
@@ -52,6 +57,37 @@ func TestList(t *testing.T) {
 	}
 	for _, p := range workloads.Processes {
 		listed(named(p.Name, p.Options), p.Doc, "")
+	}
+}
+
+// The README's tables stand between these lines.
+const tablesBegin, tablesEnd = "<!-- pcbbench list -format markdown -->\n", "<!-- end of the list -->\n"
+
+// TestREADME: the tables there are what this code has. With -update it writes them.
+func TestREADME(t *testing.T) {
+	code, want, errs := pcbbench(t, "list", "-format", "markdown")
+	if code != exitOK || errs != "" {
+		t.Fatalf("exit code %d, %q on stderr", code, errs)
+	}
+	path := filepath.Join("..", "..", "..", "README.md")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), tablesBegin)
+	got, after, end := strings.Cut(rest, tablesEnd)
+	switch {
+	case !ok || !end:
+		t.Fatalf("README.md has no lines %q and %q", tablesBegin, tablesEnd)
+	case *update:
+		if err := os.WriteFile(path, []byte(before+tablesBegin+"\n"+want+"\n"+tablesEnd+after), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	case got != "\n"+want+"\n":
+		t.Error("README.md has other tables than pcbbench list -format markdown: go test ./harness/cmd/pcbbench -run README -update")
+	}
+	if code, _, errs := pcbbench(t, "list", "-format", "xml"); code != exitUsage || !strings.Contains(errs, "markdown") {
+		t.Errorf("an unknown format: exit code %d, %q", code, errs)
 	}
 }
 
