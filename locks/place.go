@@ -60,5 +60,8 @@ func Place[T any]() *T {
 type Node struct {
 	_ [LinePad]byte // on both sides, so that it may be embedded anywhere
 	mcsNode
-	_ [2*LinePad - unsafe.Sizeof(mcsNode{})]byte
+	clhNode
+	_ [LinePad]byte // what follows is written by another worker while it waits
+	hemlockNode
+	_ [LinePad]byte
 }

@@ -26,6 +26,7 @@ var lockPrograms = []lockProgram{
 	{"four", false, []string{"W", "W", "W", "W"}},
 	{"again", false, []string{"WW", "W", "W"}},
 	{"try", false, []string{"TW", "WT"}},
+	{"try-queue", false, []string{"T", "WW", "W"}},
 	{"two-locks", false, []string{"WV", "VW"}},
 	{"readers", true, []string{"R", "RR", "W"}},
 	{"writers", true, []string{"R", "W", "W"}},
@@ -50,7 +51,7 @@ func lockSubjects() (list []Subject) {
 			continue
 		}
 		for _, p := range lockPrograms {
-			if p.shared && !spec.Kind().Shared {
+			if p.shared && !spec.Kind().Shared || spec.Kind().Workers != 0 && len(p.workers) > spec.Kind().Workers {
 				continue
 			}
 			list = append(list, lockSubject("locks/"+spec.String()+"/"+p.name, p, func() (locks.RWLock, error) {

@@ -10,6 +10,7 @@ type promise struct {
 	barges     bool // a try takes it even past a waiter, if nobody holds it
 	upgrades   bool // TryUpgrade of the only reader succeeds
 	downgrades bool // Downgrade lets readers in
+	workers    int  // how many it excludes at most; 0 is any number
 	clean      bool // nothing is left in its memory while nobody holds it or waits
 }
 
@@ -24,6 +25,13 @@ var promises = map[string]promise{
 	"ticket":  {upgrades: true, fifo: true},
 	"mcs":     {upgrades: true, fifo: true, clean: true},
 	"rw":      {shared: true, barges: true, upgrades: true, downgrades: true, clean: true},
+
+	"null":        {upgrades: true, clean: true, workers: 1},
+	"tas":         {upgrades: true, clean: true},
+	"partitioned": {upgrades: true, fifo: true},
+	"twa":         {upgrades: true, fifo: true},
+	"clh":         {upgrades: true, fifo: true},
+	"hemlock":     {upgrades: true, fifo: true, clean: true},
 }
 
 func promised(kind string) promise {
