@@ -122,6 +122,18 @@ func TestSpinNeedsCPUs(t *testing.T) {
 	}
 }
 
+// TestFloor: the floor is no lock, whoever asks for it, and costs nothing.
+func TestFloor(t *testing.T) {
+	l, n := locks.Floor(), new(locks.Node)
+	l.Lock(n)
+	l.Lock(new(locks.Node)) // a lock would wait here for ever, or the witness see it
+	if !l.TryLock(nil) {
+		t.Error("the floor was refused")
+	}
+	l.Unlock(n)
+	l.Unlock(nil)
+}
+
 func BenchmarkLock(b *testing.B) {
 	for _, s := range locks.Specs() {
 		for _, workers := range []int{1, runtime.GOMAXPROCS(0), 4 * runtime.GOMAXPROCS(0)} {
