@@ -63,7 +63,7 @@ var Kinds = []Kind{
 	{
 		Name:     "tas",
 		Doc:      "test-and-set by swap, without a look before: the worst line traffic",
-		Source:   "Anderson, IEEE TPDS 1(1), 1990, section II",
+		Source:   "Anderson, IEEE TPDS 1(1), 1990, spin on test-and-set",
 		Fairness: "none: whose swap comes first",
 		Bytes:    8,
 		Policies: []Policy{SpinYield, Spin},
@@ -99,7 +99,7 @@ var Kinds = []Kind{
 	{
 		Name:     "twa",
 		Doc:      "a ticket lock whose waiters stand aside, at an array that all locks share, until they are next",
-		Source:   "Dice and Kogan, Euro-Par 2019, section 2",
+		Source:   "Dice and Kogan, Euro-Par 2019",
 		Fairness: "first come, first served",
 		Bytes:    20,
 		Policies: []Policy{SpinYield, Spin},
