@@ -1,8 +1,8 @@
-// null.go: no lock at all. The floor that a lock's time is measured from: what is left when the lock is taken out of
-// a loop, as lockhammer's lh_empty. Lock and Unlock do nothing and TryLock says yes,
-// so it is right for one worker and wrong for two, which Spec.New refuses. Costs the call through the interface that
-// every lock is called by; loses nothing, as it gives nothing: with two workers it is the first fault that a torture of
-// locks must see. Holds: nothing.
+// null.go: no lock at all. The floor that a lock's time is measured from, as lockhammer's lh_empty: what is left when
+// the lock is taken out of a loop. Lock and Unlock do nothing and TryLock says yes, so it is right for one worker
+// and wrong for two, which Spec.New refuses. Costs the call through the interface that every lock is called by;
+// loses nothing, as it gives nothing: with two workers it is the first fault that a torture of locks must
+// see. Holds: nothing.
 
 package locks
 

@@ -1,8 +1,8 @@
 // tas.go: test-and-set. From Anderson, "The Performance of Spin Lock Alternatives for Shared-Memory
 // Multiprocessors", IEEE TPDS 1(1), 1990, where it is spin on test-and-set. A swap says whether the lock was free, and
-// who finds it held swaps again. One word and nothing to think about; loses to every other lock as soon as two wait, since each
-// look of a waiter takes the line away from all, the holder that wants to let go included, and starves
-// whoever stands far away. Holds: the word is 1 while the lock is held.
+// who finds it held swaps again. One word and nothing to think about; loses to every other lock as soon as two
+// wait, since each look of a waiter takes the line away from all, the holder that wants to let go included, and
+// starves whoever stands far away. Holds: the word is 1 while the lock is held.
 
 package locks
 

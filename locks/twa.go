@@ -18,8 +18,8 @@ const (
 	twaSlots = 4096
 )
 
-// A twaArray tells waiters of any lock that their turn is near: a slot changes whenever a waiter that hashes there may be, and
-// who finds that it was meant for another waits on. Missing a change takes 2^32 of them between two looks.
+// A twaArray tells waiters of any lock that they are next: a slot changes whenever one who waits there may have become so, and who finds that
+// another was meant waits on. Missing a change takes 2^32 of them between two looks.
 type twaArray struct {
 	_     [LinePad]byte
 	slots [twaSlots]atomic.Uint32
