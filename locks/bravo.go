@@ -33,8 +33,8 @@ type bravoTable [bravoSlots]atomic.Pointer[bravo]
 
 type bravo struct {
 	state     atomic.Uint32 // the bias
-	policy    Policy       // constant
-	inhibited atomic.Int64 // no bias before that time, in ns of bravoClock
+	policy    Policy        // constant
+	inhibited atomic.Int64  // no bias before that time, in ns of bravoClock
 	_         [LinePad - 16]byte
 	own       simTable // in simulations only
 	below     phasefair

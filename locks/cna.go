@@ -83,7 +83,7 @@ func (l *cna) Unlock(n *Node) {
 		}
 		if near, far := split(after, n.numa, far); near != nil {
 			near.far = far
-			near.grant()
+			near.handOver()
 			return
 		}
 	}
@@ -92,7 +92,7 @@ func (l *cna) Unlock(n *Node) {
 		far.last = nil
 		after = far
 	}
-	after.grant()
+	after.handOver()
 }
 
 // free ends the queue of n, whose holder sees nobody behind it: the far ones are the queue then or, if there are none, nobody is. False if
@@ -105,7 +105,7 @@ func (l *cna) free(n, far *Node) bool {
 		return false
 	}
 	far.last = nil
-	far.grant()
+	far.handOver()
 	return true
 }
 

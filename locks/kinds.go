@@ -13,6 +13,7 @@ type Kind struct {
 	Source   string   // where it comes from
 	Fairness string   // who waits how long
 	Shared   bool     // readers share it; else RLock is Lock
+	Workers  int      // the most workers that it is right for, 0 for any number
 	Bytes    int      // size on amd64 and arm64, without padding and queue nodes
 	Policies []Policy // how waiters may wait; the first is the default
 	// Needs, if not nil, says what this machine has not that the lock is made for; nil: it has all. The lock works all the same, and is not worth
@@ -24,6 +25,16 @@ type Kind struct {
 
 // Kinds lists all kinds in the order in which to read them.
 var Kinds = []Kind{
+	{
+		Name:     "null",
+		Doc:      "no lock at all: the floor to measure others from; for one worker",
+		Source:   "lockhammer's lh_empty",
+		Fairness: "none: nobody waits",
+		Workers:  1,
+		Bytes:    0,
+		Policies: []Policy{Spin},
+		make:     newNull,
+	},
 	{
 		Name:     "mutex",
 		Doc:      "sync.Mutex: what a Go program has; the control",
@@ -53,6 +64,15 @@ var Kinds = []Kind{
 		make:     newMtx,
 	},
 	{
+		Name:     "tas",
+		Doc:      "test-and-set by swap, without a look before: the worst line traffic",
+		Source:   "Anderson, IEEE TPDS 1(1), 1990, spin on test-and-set",
+		Fairness: "none: whose swap comes first",
+		Bytes:    8,
+		Policies: []Policy{SpinYield, Spin},
+		make:     newTAS,
+	},
+	{
 		Name:     "ttas",
 		Doc:      "test-and-test-and-set with capped exponential backoff",
 		Source:   "Anderson, IEEE TPDS 1(1), 1990",
@@ -71,6 +91,33 @@ var Kinds = []Kind{
 		make:     newTicket,
 	},
 	{
+		Name:     "partitioned",
+		Doc:      "a ticket lock that calls numbers at 16 places in turn, so that few waiters look at each",
+		Source:   "Dice, SPAA 2011",
+		Fairness: "first come, first served",
+		Bytes:    76,
+		Policies: []Policy{SpinYield, Spin},
+		make:     newPartitioned,
+	},
+	{
+		Name:     "twa",
+		Doc:      "a ticket lock whose waiters stand aside, at an array that all locks share, until they are next",
+		Source:   "Dice and Kogan, Euro-Par 2019",
+		Fairness: "first come, first served",
+		Bytes:    20,
+		Policies: []Policy{SpinYield, Spin},
+		make:     newTWA,
+	},
+	{
+		Name:     "clh",
+		Doc:      "a queue of waiters, each spinning on the cell of the one before, which it then keeps",
+		Source:   "Craig, UW TR 93-02-02, 1993; Magnusson, Landin and Hagersten, IPPS 1994",
+		Fairness: "first come, first served",
+		Bytes:    16,
+		Policies: []Policy{SpinYield, Spin, SpinPark},
+		make:     newCLH,
+	},
+	{
 		Name:     "mcs",
 		Doc:      "a queue of waiters, each spinning on a line of its own",
 		Source:   "Mellor-Crummey and Scott, ACM TOCS 9(1), 1991, section 2.4",
@@ -78,6 +125,15 @@ var Kinds = []Kind{
 		Bytes:    16,
 		Policies: []Policy{SpinYield, Spin, SpinPark},
 		make:     newMCS,
+	},
+	{
+		Name:     "hemlock",
+		Doc:      "a queue with one word a lock and one a worker; Unlock waits until the next has taken over",
+		Source:   "Dice and Kogan, SPAA 2021, with coherence traffic reduction",
+		Fairness: "first come, first served",
+		Bytes:    16,
+		Policies: []Policy{SpinYield, Spin},
+		make:     newHemlock,
 	},
 	{
 		Name:     "reciprocating",
@@ -225,8 +281,11 @@ func (s Spec) Unfit() error {
 
 // New makes the lock, at a place of its own (see Place), for that many workers at a time. A lock whose
 // waiters never let go of their CPU is refused to more workers than there are CPUs for them: the holder
-// would wait for a CPU behind those who wait for it.
+// would wait for a CPU behind those who wait for it. A lock that is right for a few workers only is refused to more.
 func (s Spec) New(workers int) (Lock, error) {
+	if most := s.kind.Workers; most != 0 && workers > most {
+		return nil, fmt.Errorf("lock %v: right for %d worker(s) at most, not for %d: %s", s, most, workers, s.kind.Doc)
+	}
 	if procs := runtime.GOMAXPROCS(0); s.policy == Spin && workers > procs {
 		return nil, fmt.Errorf("lock %v: %d workers would spin on %d CPUs (GOMAXPROCS)", s, workers, procs)
 	}

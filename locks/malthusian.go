@@ -75,7 +75,7 @@ func (l *malthusian) Unlock(n *Node) {
 		l.retire(after)
 		after = third
 	}
-	after.grant()
+	after.handOver()
 }
 
 // serve hands the lock of n to p, which was passive, before all that wait.
@@ -85,14 +85,14 @@ func (l *malthusian) serve(p, n *Node) {
 	if after == nil {
 		probe.RMW(&l.tail)
 		if l.tail.CompareAndSwap(n, p) { // publishes p, whose next is nil
-			p.grant()
+			p.handOver()
 			return
 		}
 		after = n.successor(l.policy)
 	}
 	p.next.Store(after)
 	n.next.Store(nil) // for the next use
-	p.grant()
+	p.handOver()
 }
 
 // retire makes n, which waits and is out of the queue, passive.

@@ -53,5 +53,5 @@ func (l *mcs) Unlock(n *Node) {
 		after = n.successor(l.policy)
 	}
 	n.next.Store(nil) // for the next use; the one after us has linked itself and will not come back
-	after.grant()
+	after.handOver()
 }

@@ -2,7 +2,6 @@ package locks
 
 import (
 	"sync/atomic"
-	"unsafe"
 
 	"pcbbench/locks/probe"
 )
@@ -13,7 +12,10 @@ import (
 type Node struct {
 	_ [LinePad]byte // on both sides, so that it may be embedded anywhere
 	queueNode
-	_ [2*LinePad - unsafe.Sizeof(queueNode{})]byte
+	clhNode
+	_ [LinePad]byte // what follows is written by another worker while it waits
+	hemlockNode
+	_ [LinePad]byte
 }
 
 // The state of a node.
@@ -86,16 +88,16 @@ func (n *Node) successor(p Policy) *Node {
 	}
 }
 
-// grant hands the lock over. After the Swap a waiter that spins may use its node for another lock; one that
+// handOver hands the lock over. After the Swap a waiter that spins may use its node for another lock; one that
 // parked may not, as it needs the post first. Either way the waiter's load of nodeGranted orders it after us.
-func (n *Node) grant() {
+func (n *Node) handOver() {
 	probe.RMW(&n.state)
 	if n.state.Swap(nodeGranted) == nodeParked {
 		unpark(&n.sema)
 	}
 }
 
-// wait returns when n has been granted the lock. No wake-up is lost: the CAS to nodeParked and the Swap in grant are ordered,
+// wait returns when n has been granted the lock. No wake-up is lost: the CAS to nodeParked and the Swap in handOver are ordered,
 // and either the CAS fails or the Swap finds nodeParked and posts the semaphore.
 func (n *Node) wait(p Policy) {
 	spin := newSpin(p)

@@ -35,6 +35,9 @@ func TestApart(t *testing.T) {
 		t.Errorf("ticket words %d bytes apart", d)
 	}
 	var n Node
+	if d := unsafe.Offsetof(n.hemlockNode) - unsafe.Offsetof(n.clhNode) - unsafe.Sizeof(n.clhNode); d < LinePad {
+		t.Errorf("Node with %d bytes between its worker's own words and what another writes while it polls", d)
+	}
 	before, after := unsafe.Offsetof(n.queueNode), unsafe.Sizeof(n)-unsafe.Offsetof(n.queueNode)-unsafe.Sizeof(n.queueNode)
 	if before < LinePad || after < LinePad-8 {
 		t.Errorf("Node with %d bytes of padding before and %d after", before, after)

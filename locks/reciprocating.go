@@ -70,5 +70,5 @@ func (l *reciprocating) Unlock(n *Node) {
 	}
 	n.prev = nil // for the next use
 	after.end = n.end
-	after.grant()
+	after.handOver()
 }

@@ -28,6 +28,7 @@ var lockPrograms = []lockProgram{
 	{"four", false, false, []string{"W", "W", "W", "W"}},
 	{"again", false, false, []string{"WW", "W", "W"}},
 	{"try", false, false, []string{"TW", "WT"}},
+	{"try-queue", false, false, []string{"T", "WW", "W"}},
 	{"two-locks", false, false, []string{"WV", "VW"}},
 	{"readers", true, false, []string{"R", "RR", "W"}},
 	{"writers", true, false, []string{"R", "W", "W"}},
@@ -56,7 +57,7 @@ func lockSubjects() (list []Subject) {
 			continue
 		}
 		for _, p := range lockPrograms {
-			if p.shared && !spec.Kind().Shared || p.do && !delegates(spec) {
+			if p.shared && !spec.Kind().Shared || p.do && !delegates(spec) || spec.Kind().Workers != 0 && len(p.workers) > spec.Kind().Workers {
 				continue
 			}
 			list = append(list, lockSubject("locks/"+spec.String()+"/"+p.name, p, func() (locks.RWLock, error) {

@@ -137,7 +137,7 @@ func tableLock(sp pcbinfo.Spec, r *Round, workers int) locks.Spec {
 		return locks.Spec{}
 	}
 	specs := slices.DeleteFunc(locks.Specs(), func(l locks.Spec) bool {
-		return l.Policy() != locks.SpinPark && r.Procs > runtime.NumCPU() || l.Policy() == locks.Spin && workers+1 > r.Procs
+		return l.Policy() != locks.SpinPark && r.Procs > runtime.NumCPU() || l.Policy() == locks.Spin && workers+1 > r.Procs || l.Kind().Workers != 0
 	})
 	return specs[r.Rand.IntN(len(specs))]
 }

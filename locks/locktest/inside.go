@@ -52,8 +52,20 @@ func queue(l any) func() uint64 {
 	if next := field[atomic.Uint32](l, "next"); next != nil {
 		return func() uint64 { return uint64(next.Load()) }
 	}
-	tail := field[atomic.Pointer[locks.Node]](l, "tail")
-	return func() uint64 { return uint64(uintptr(unsafe.Pointer(tail.Load()))) }
+	tail := (*unsafe.Pointer)(inner(l).FieldByName("tail").Addr().UnsafePointer()) // an atomic.Pointer to whatever queues
+	return func() uint64 { return uint64(uintptr(atomic.LoadPointer(tail))) }
+}
+
+// grants are the places at which a lock calls its numbers in turn, nil for others.
+func grants(l any) (places []*atomic.Uint32) {
+	v := inner(l)
+	if v.Kind() != reflect.Struct || !v.FieldByName("grants").IsValid() {
+		return nil
+	}
+	for i := range v.FieldByName("grants").Len() {
+		places = append(places, (*atomic.Uint32)(v.FieldByName("grants").Index(i).FieldByName("called").Addr().UnsafePointer()))
+	}
+	return places
 }
 
 // word returns a function that reads the word of a lock that has one, nil for others.
@@ -74,6 +86,12 @@ func (s *stage) skipTo(n int32) {
 		if next != nil && owner != nil {
 			next.Store(uint32(n))
 			owner.Store(uint32(n))
+		}
+		places := grants(s.rooms[i].l)
+		for back := range len(places) { // n is called, and so were as many before it as there are other places
+			called := uint32(n) - uint32(back)
+			next.Store(uint32(n))
+			places[called%uint32(len(places))].Store(called)
 		}
 	}
 }
@@ -144,6 +162,11 @@ func (s *stage) atRest() error {
 		if next != nil && owner != nil && next.Load() != owner.Load() {
 			return oracle.Violated(oracle.Structure, "at rest the next number is %d, and the one called %d", next.Load(), owner.Load())
 		}
+		if places := grants(l); places != nil {
+			if called := places[next.Load()%uint32(len(places))].Load(); called != next.Load() {
+				return oracle.Violated(oracle.Structure, "at rest the next number is %d, and the last one called at its place %d", next.Load(), called)
+			}
+		}
 	}
 	return nil
 }
@@ -151,7 +174,7 @@ func (s *stage) atRest() error {
 // idle: a node that is not in use leads nowhere and has no wake-up left over.
 func idle(n *locks.Node) error {
 	v := inner(n)
-	for _, name := range [...]string{"next", "state", "sema", "held", "prev", "newer", "older", "far", "last", "slot"} {
+	for _, name := range [...]string{"next", "state", "sema", "held", "prev", "newer", "older", "far", "last", "slot", "grant", "pred"} {
 		f := v.FieldByName(name)
 		if !f.IsValid() {
 			return oracle.Violated(oracle.Layout, "a node has no %s", name)

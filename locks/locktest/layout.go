@@ -55,6 +55,7 @@ func shape(spec locks.Spec, l locks.Lock) error {
 			if p := locks.Policy(v.Field(i).Uint()); p != spec.Policy() {
 				return oracle.Violated(oracle.Answer, "waiters %v, want %v", p, spec.Policy())
 			}
+		case f.Name == "array": // constant, and the same in all locks
 		case f.Name != "_" && !begins(v.Field(i)):
 			return oracle.Violated(oracle.Structure, "field %s of a new lock is not zero", f.Name)
 		}
@@ -62,6 +63,14 @@ func shape(spec locks.Spec, l locks.Lock) error {
 	next, owner := field[atomic.Uint32](l, "next"), field[atomic.Uint32](l, "owner")
 	if next != nil && owner != nil && uintptr(unsafe.Pointer(owner))-uintptr(unsafe.Pointer(next)) < locks.LinePad {
 		return oracle.Violated(oracle.Layout, "next at %p and owner at %p", next, owner)
+	}
+	last := uintptr(unsafe.Pointer(next))
+	for _, place := range grants(l) {
+		at := uintptr(unsafe.Pointer(place))
+		if at-last < locks.LinePad {
+			return oracle.Violated(oracle.Layout, "a place to call numbers at %#x, and before it a word at %#x", at, last)
+		}
+		last = at
 	}
 	return nil
 }

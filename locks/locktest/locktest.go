@@ -16,7 +16,7 @@ import (
 
 // Config sets the size of a torture.
 type Config struct {
-	Workers  int              // goroutines that use the lock at a time, ≥ 1; a lock that spins gets no more than CPUs
+	Workers  int              // goroutines that use the lock at a time, ≥ 1; a lock that spins gets no more than CPUs, and none more than it excludes
 	Rounds   int              // sections of each
 	Seed     uint64           // of all choices but the scheduler's
 	Beat     func(worker int) // if not nil, called once a section
@@ -28,6 +28,9 @@ type Config struct {
 func Torture(spec locks.Spec, c Config) error {
 	if spec.Policy() == locks.Spin {
 		c.Workers = min(c.Workers, runtime.GOMAXPROCS(0))
+	}
+	if most := promised(spec.Kind().Name).workers; most != 0 {
+		c.Workers = min(c.Workers, most)
 	}
 	err := oracle.Guard(func() error {
 		p := promised(spec.Kind().Name)
@@ -61,17 +64,21 @@ func made(spec locks.Spec, workers int) locks.RWLock {
 	return l
 }
 
-// named: a spec is what its text says, and tells what it promises; one that only spins is refused to more workers than can run.
+// named: a spec is what its text says, and tells what it promises; one that only spins is refused to more workers than can run, and none is given to
+// more than it excludes.
 func named(spec locks.Spec, p promise) error {
 	if again, err := locks.ParseSpec(spec.String()); err != nil || again != spec {
 		return oracle.Violated(oracle.Answer, "%v is read as %v (%v)", spec, again, err)
 	}
-	if k := spec.Kind(); k.Shared != p.shared || k.Fairness == fifo != p.fifo {
-		return oracle.Violated(oracle.Answer, "shared %v, fairness %q; promised is %+v", k.Shared, k.Fairness, p)
+	if k := spec.Kind(); k.Shared != p.shared || k.Fairness == fifo != p.fifo || k.Workers != p.workers {
+		return oracle.Violated(oracle.Answer, "shared %v, fairness %q, workers %d; promised is %+v", k.Shared, k.Fairness, k.Workers, p)
 	}
 	_, err := spec.New(math.MaxInt32)
-	if (err != nil) != (spec.Policy() == locks.Spin) {
+	if (err != nil) != (spec.Policy() == locks.Spin || p.workers != 0) {
 		return oracle.Violated(oracle.Answer, "for 2^31-1 workers: %v", err)
+	}
+	if _, err := spec.New(p.workers + 1); p.workers != 0 && err == nil {
+		return oracle.Violated(oracle.Answer, "a lock that excludes %d at most is given to %d", p.workers, p.workers+1)
 	}
 	return nil
 }
@@ -114,9 +121,10 @@ func torture(make func() locks.RWLock, p promise, spins bool, c Config) error {
 // crew is one for an act of this stage.
 func (s *stage) crew() *crew.Crew { return &crew.Crew{Patience: s.c.Patience} }
 
-// few is how many may wait at a time while another one holds the lock, up to n. For a lock that spins there may be none.
+// few is how many may wait at a time while another one holds the lock, up to n. For a lock that spins there may be none, nor for one that is right for
+// one worker only.
 func (s *stage) few(n int) int {
-	if s.spins {
+	if s.spins || s.p.workers != 0 {
 		return min(n, s.c.Workers-1)
 	}
 	return max(2, min(n, s.c.Workers))

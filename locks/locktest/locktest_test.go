@@ -60,6 +60,33 @@ func TestTortureFindsBusted(t *testing.T) {
 	}
 }
 
+// TestNullIsForOne: no lock at all keeps every promise to one worker, is given to no more, and in the hands of two breaks exclusion: in answers, and where
+// nobody tries but in what it guards.
+func TestNullIsForOne(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	spec, err := locks.ParseSpec("null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Torture(spec, Config{Workers: 1, Rounds: 300, Seed: seed}); err != nil {
+		t.Error(err)
+	}
+	if _, err := spec.New(2); err == nil || !strings.Contains(err.Error(), "lock null: right for 1 worker") {
+		t.Errorf("for two workers: %v", err)
+	}
+	c := Config{Workers: 2, Rounds: 300, Seed: seed, Patience: 100 * time.Millisecond}
+	if err := watched(null, promise{upgrades: true}, c); oracle.Of(err) != oracle.Exclusion {
+		t.Errorf("seed %d: two workers without a lock: %v", seed, err)
+	}
+	s := &stage{c: c}
+	for i := range s.rooms {
+		s.rooms[i].l = null()
+	}
+	if err := oracle.Guard(func() error { return s.mix(always) }); oracle.Of(err) != oracle.Exclusion {
+		t.Errorf("seed %d: what two workers guard with no lock: %v", seed, err)
+	}
+}
+
 // TestPromises: each kind is in the list, and nothing else.
 func TestPromises(t *testing.T) {
 	for _, k := range locks.Kinds {

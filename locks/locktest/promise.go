@@ -12,6 +12,7 @@ type promise struct {
 	overtakes  bool // and past a writer that waits
 	downgrades bool // Downgrade lets readers in
 	optimistic bool // readers may do without it, see locks.Optimist
+	workers    int  // how many it excludes at most; 0 is any number
 	clean      bool // nothing is left in its memory while nobody holds it or waits
 }
 
@@ -34,6 +35,12 @@ var promises = map[string]promise{
 	"brlock":        {shared: true, upgrades: true, downgrades: true, clean: true},
 	"seqlock":       {upgrades: true, optimistic: true},
 	"rw":            {shared: true, barges: true, upgrades: true, overtakes: true, downgrades: true, clean: true},
+	"null":          {upgrades: true, clean: true, workers: 1},
+	"tas":           {upgrades: true, clean: true},
+	"partitioned":   {upgrades: true, fifo: true},
+	"twa":           {upgrades: true, fifo: true},
+	"clh":           {upgrades: true, fifo: true},
+	"hemlock":       {upgrades: true, fifo: true, clean: true},
 }
 
 func promised(kind string) promise {
