@@ -34,12 +34,11 @@ type threelockCPU struct {
 	in    *threelockInfo
 	retry bool // lost=retry: here, on a line that nobody else writes
 	// How lookups went, and how often tcbinfo was had for one that had to begin without.
-	lostRace uint64 // the inpcb found went away: reported as none or, with lost=retry, looked up again
-	tried    uint64 // the try for tcbinfo worked
-	gone     uint64 // it did not, and when both locks were held the inpcb was dropped
-	relocked uint64 // or it was still there
-	busyScan uint64 // the scan met a walk, and waited for it
-	_        [lineSize]byte
+	lostRace uint64     // the inpcb found went away: reported as none or, with lost=retry, looked up again
+	tried    uint64     // the try for tcbinfo worked
+	gone     uint64     // it did not, and when both locks were held the inpcb was dropped
+	relocked uint64     // or it was still there
+	busyScan uint64     // the scan met a walk, and waited for it
 	listNode locks.Node // for listLock
 	hashNode locks.Node // for hashLock
 }
@@ -275,8 +274,8 @@ func (c *threelockCPU) close(inp *Inpcb) {
 	c.rele(inp)
 }
 
-// attach puts a new inpcb into the list and leaves it locked (tcp_attach, at the user's socket). Until it is in the hash only walkers meet it,
-// and they wait for its lock: nobody sees a name that is not whole (hazard H10).
+// attach puts a new inpcb into the list and leaves it locked (tcp_attach, at the user's socket). Until it is in the hash only a walk meets it,
+// and waits for its lock: nobody sees a name that is not whole (hazard H10).
 func (c *threelockCPU) attach(inp *Inpcb) {
 	c.rlock()
 	inp.wlock()
@@ -439,8 +438,9 @@ func (c *threelockCPU) expire(inp *Inpcb, now uint32) {
 	}
 }
 
-// Walk takes a reference on every inpcb under tcbinfo exclusively, copies each under its own lock with tcbinfo dropped, and gives all of them back
-// under tcbinfo shared, as tcp_pcblist did.
+// Walk locks every inpcb under tcbinfo exclusively and takes a reference: so it waits for those that are on their way into the hash, and of two that
+// have one name in turn it meets one, since none goes meanwhile. It copies each under its own lock with tcbinfo dropped, and gives all references
+// back under tcbinfo shared, as tcp_pcblist did.
 func (in *threelockInfo) Walk(f func(*Xinpcb) bool) {
 	in.walk.Lock(nil)
 	defer in.walk.Unlock(nil)
@@ -448,8 +448,12 @@ func (in *threelockInfo) Walk(f func(*Xinpcb) bool) {
 	in.snap = in.snap[:0]
 	c.lock()
 	for inp := in.tb.list.Load(); inp != nil; inp = inp.listNext.Load() {
-		inp.ref()
-		in.snap = append(in.snap, inp)
+		inp.rlock()
+		if !inp.is(inpDropped) {
+			inp.ref()
+			in.snap = append(in.snap, inp)
+		}
+		inp.runlock()
 	}
 	c.unlock()
 	x := &in.x
