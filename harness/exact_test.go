@@ -49,7 +49,7 @@ func everyCount() (es []Experiment) {
 	for _, s := range append(pcbinfo.Names(), "connp:groups=16", "smr:smr=epoch", "smr:smr=gc", "smr:lost=retry") {
 		es = append(es, few(s, "churn"))
 	}
-	for _, s := range []string{"global", "refcount", "smr"} {
+	for _, s := range []string{"global", "refcount", "rwlock", "hashlock", "threelock", "smr"} {
 		es = append(es, few(s, "walk"))
 	}
 	for _, m := range netisr.Models {
@@ -219,6 +219,23 @@ func TestExactProtocol(t *testing.T) {
 		// And where nothing comes and goes, beside two locks a reference taken and given back: half as many read-modify-writes again.
 		{"refcount", []string{"rpc"}, func(n map[string]uint64) map[string]uint64 {
 			return map[string]uint64{"rmw": 2*n["locks"] + 2*(n["asked-segs"]+n["asked-sends"])}
+		}},
+		// tcbinfo once for each segment, shared or exclusively; for each send, which takes a reference besides, shared.
+		{"rwlock", []string{"bulk", "churn", "rpc"}, func(n map[string]uint64) map[string]uint64 {
+			return map[string]uint64{"rlocks-tcbinfo": n["read-locked"] + n["upgraded"] + n["asked-sends"], "upgrades-tcbinfo": n["upgraded"],
+				"locks-tcbinfo": n["asked-segs"] + n["asked-others"] + n["asked-ticks"] - n["read-locked"] - n["upgraded"]}
+		}},
+		{"rwlock", []string{"rpc"}, func(n map[string]uint64) map[string]uint64 {
+			return map[string]uint64{"rmw": 2*n["locks"] + 2*n["asked-sends"], "upgraded": 0}
+		}},
+		// hashLock shared, a reference and the inpcb's lock for each segment and each send; tcbinfo for scans only, and in threelock not even for these.
+		{"hashlock", []string{"rpc"}, func(n map[string]uint64) map[string]uint64 {
+			return map[string]uint64{"rlocks-hashLock": n["asked-segs"] + n["asked-sends"], "locks-hashLock": 0, "locks-tcbinfo": n["asked-ticks"],
+				"locks-inpcb": n["asked-segs"] + n["asked-sends"], "rmw": 2*n["locks"] + 2*(n["asked-segs"]+n["asked-sends"])}
+		}},
+		{"threelock", []string{"rpc"}, func(n map[string]uint64) map[string]uint64 {
+			return map[string]uint64{"rlocks-hashLock": n["asked-segs"] + n["asked-sends"], "locks-hashLock": 0, "rlocks-tcbinfo": 0, "rlocks-twLock": n["asked-ticks"],
+				"locks-inpcb": n["asked-segs"] + n["asked-sends"], "rmw": 2*n["locks"] + 2*(n["asked-segs"]+n["asked-sends"])}
 		}},
 		// The group's lock alone; a scan takes all 64.
 		{"connp", []string{"bulk", "rpc"}, func(n map[string]uint64) map[string]uint64 {

@@ -1,7 +1,8 @@
 // Package pcbinfo holds the connection table of a TCP stack, once for each answer to the question how to lock it.
 //
 // Robert Watson asked it of FreeBSD's tcbinfo in 2007: one lock over all TCP input, held until the segment is
-// done (global); dropped and taken again under reference counts on the inpcb (refcount); split by connection groups
+// done (global); dropped and taken again under reference counts on the inpcb (refcount); shared, with the inpcb locked under it (rwlock);
+// kept for what opens and closes, beside a lock over the hash (hashlock) and one over the list (threelock); split by connection groups
 // (connp); none, as each connection has an owner (owned); or taken out of the lookup altogether (smr). Each answer is one file, and the files are in
 // the same order, so that two of them side by side differ where their locking differs:
 //
@@ -16,7 +17,7 @@
 // A lock further in may be taken while one further out is held, never the other way round but by a try:
 //
 //	walk (walkers take turns)
-//	├── tcbinfo (global, refcount)
+//	├── tcbinfo (global, refcount, rwlock, hashlock, threelock)
 //	│   └── inpcb
 //	│       ├── syncache bucket
 //	│       └── zone.mu
@@ -24,20 +25,23 @@
 //	│   ├── group (all of them, in index order, only for listeners and walkers)
 //	│   └── zone.mu
 //	├── zone.mu (owned: an owner holds nothing else; when owners have stopped a walker does their work)
-//	└── inpcb (smr)
+//	└── inpcb (smr; hashlock and threelock have tcbinfo outside)
 //	    ├── inpcb (only for a walker, in list order, and for a listener with a child that nobody knows yet)
 //	    ├── hashLock
+//	    │   ├── syncache bucket (hashlock, threelock: for what a listener does)
+//	    │   └── zone.mu
 //	    ├── listLock
+//	    │   └── hashLock (threelock)
 //	    ├── twLock
 //	    ├── syncache bucket
 //	    └── zone.mu
 //
-// No lock may be waited for inside an SMR section; hashLock → inpcb happens by try only. Builds with the tag witness (package
+// No lock may be waited for inside an SMR section; hashLock → inpcb and inpcb → tcbinfo happen by try only. Builds with the tag witness (package
 // locks/witness) check all that: LockOrder is this tree.
 //
 // # Sources
 //
 // FreeBSD's sys/netinet/{in_pcb,tcp_input,tcp_syncache,tcp_timewait,tcp_usrreq,tcp_subr}.c as of 2006 (global), r185773 and
-// r185775 of December 2008 (refcount), and 14 of 2023 (smr); P. Willmann, S. Rixner and A. L. Cox, "An Evaluation of Network Stack
+// r185775 of December 2008 (refcount), 8 (rwlock), 9 (hashlock), 10.4 and 11 (threelock), and 14 of 2023 (smr); P. Willmann, S. Rixner and A. L. Cox, "An Evaluation of Network Stack
 // Parallelization Strategies in Modern Operating Systems", USENIX ATC 2006 (connp, owned); RFC 9293, 5961, 6056, 6528.
 package pcbinfo

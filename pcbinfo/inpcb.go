@@ -19,9 +19,10 @@ const (
 // connection's. Which lock guards a field:
 //
 //	(c) constant from insertion to removal; written before the block is published and after its last reader
-//	(h) the lock over the hash: tcbinfo in global and refcount, the group in connp, hashLock in smr
-//	(l) the lock over the list: tcbinfo in global and refcount, the group in connp, listLock in smr
-//	(t) the lock over the TIME_WAIT queue: as (l), twLock in smr
+//	(h) the lock over the hash: tcbinfo in global, refcount and rwlock, the group in connp, hashLock in hashlock, threelock and smr
+//	(l) the lock over the list: tcbinfo in global, refcount, rwlock and hashlock, the group in connp, listLock in smr; in threelock listLock, by one
+//	    who has tcbinfo shared, and for those who read it tcbinfo
+//	(t) the lock over the TIME_WAIT queue: as (l), twLock in threelock and smr
 //	(p) the inpcb's own lock; the group's in connp
 //	(a) atomic
 //	in owned, the owner of the part stands for (h), (l), (t) and (p)
@@ -79,6 +80,13 @@ func (inp *Inpcb) release(shared bool) {
 		inp.runlock()
 	} else {
 		inp.wunlock()
+	}
+}
+
+// mustLock locks an inpcb that nobody else knows, against the order, where a lock further in is held.
+func (inp *Inpcb) mustLock() {
+	if !inp.lock.TryLock(nil) {
+		panic("pcbinfo: a new inpcb is locked already")
 	}
 }
 

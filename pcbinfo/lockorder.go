@@ -16,4 +16,7 @@ var LockOrder = [][2]string{
 	{"inpcb", "hashLock"},
 	{"inpcb", "listLock"},
 	{"inpcb", "twLock"},
+	{"listLock", "hashLock"},
+	{"hashLock", "syncache bucket"},
+	{"hashLock", "zone.mu"},
 }

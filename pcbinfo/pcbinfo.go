@@ -71,7 +71,7 @@ type Config struct {
 	// Ephemeral ports are First to Last, by default 49152 to 65535 (IANA, and FreeBSD's portrange.hifirst).
 	FirstPort, LastPort uint16
 
-	retry bool // smr: Spec's lost=retry
+	retry bool // hashlock, threelock, smr: Spec's lost=retry
 }
 
 // withDefaults fills in what cfg leaves open, for a scheme whose own table lock is of the given kind.

@@ -26,6 +26,9 @@ type Scheme struct {
 	// Misses says that a segment's lookup may answer none though there was somebody all the time (hazard H5): if meanwhile two
 	// that fit it went, or a listener that fits went and another that fits came. All other answers are right for some instant.
 	Misses bool
+	// Once says of one that misses that it does not look again: one that fits need go while its lookup waits for it, and the answer is none,
+	// whoever else fits.
+	Once bool
 	// Lockless says that no lock keeps insertions out of a lookup: what it found may be history when it is used. A SYN may so enter the
 	// syncache just after its connection was made, and the ACK that takes it out again finds the connection there (hazard H9).
 	Lockless bool
@@ -46,6 +49,17 @@ var Schemes = []Scheme{
 	{Name: "refcount", New: newRefcount, Lock: "rw", Shared: true, Table: true, Main: true,
 		Doc:    "references on the inpcb; tcbinfo dropped, and re-acquired for what changes the table",
 		Source: "Watson 2007; FreeBSD r185773, r185775 (2008)"},
+	{Name: "rwlock", New: newRWLock, Lock: "rw", Shared: true, Table: true,
+		Doc:    "tcbinfo shared unless SYN, FIN or RST, the inpcb locked under it; upgraded, else re-acquired, where the state asks for it",
+		Source: "FreeBSD 7.1-8, tcp_input.c; r178285, r185775 (2008)"},
+	{Name: "hashlock", New: newHashlock, Lock: "rw", Shared: true, Options: []string{"lost"}, Variants: []string{"lost=retry"},
+		Table: true, Misses: true, Once: true,
+		Doc:    "lookup under hashLock shared, with a reference; tcbinfo only for what opens and closes",
+		Source: "FreeBSD 9, in_pcb.c; r222488 (2011)"},
+	{Name: "threelock", New: newThreelock, Lock: "rw", Shared: true, Options: []string{"lost"}, Variants: []string{"lost=retry"},
+		Table: true, Misses: true, Once: true,
+		Doc:    "hashlock with tcbinfo shared by what opens and closes, exclusive for walks; listLock over the list",
+		Source: "FreeBSD 10.4 and 11, in_pcb.c; r286227 (2015)"},
 	{Name: "connp", New: newConnp, Lock: "mtx", Options: []string{"groups"}, Variants: []string{"groups=1", "groups=2"}, Table: true, Main: true,
 		Doc:    "one lock a connection group, no inpcb locks (ConnP-L)",
 		Source: "Willmann, Rixner, Cox, USENIX ATC 2006"},

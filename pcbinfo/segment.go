@@ -44,6 +44,9 @@ const synFinRst = SYN | FIN | RST
 
 func (s *Segment) is(flags uint8) bool { return s.Flags&flags == flags }
 
+// opens reports whether a listener takes the segment as a connection's first; port 0 would name a listener.
+func (s *Segment) opens() bool { return s.Flags&(SYN|ACK|RST|FIN) == SYN && s.Inc.Fport != 0 }
+
 // before and atOrBefore order sequence numbers modulo 2^32 (RFC 9293 3.4).
 func before(a, b uint32) bool     { return int32(a-b) < 0 }
 func atOrBefore(a, b uint32) bool { return int32(a-b) <= 0 }

@@ -82,7 +82,7 @@ func (c *cpu) listen(sc *syncache, seg *Segment) (child *Inpcb) {
 // tryListen is listen without the last word on a segment that the syncache does not know.
 func (c *cpu) tryListen(sc *syncache, seg *Segment) (child *Inpcb, done bool) {
 	switch flags := seg.Flags & (SYN | ACK | RST | FIN); {
-	case flags == SYN && seg.Inc.Fport != 0: // port 0 would name a listener
+	case seg.opens():
 		c.synReceived(sc, seg)
 		return nil, true
 	case flags&^FIN == ACK:
@@ -96,8 +96,10 @@ func (c *cpu) tryListen(sc *syncache, seg *Segment) (child *Inpcb, done bool) {
 	return nil, false
 }
 
-func (c *cpu) synReceived(sc *syncache, seg *Segment) {
-	dup, evicted := sc.add(seg)
+func (c *cpu) synReceived(sc *syncache, seg *Segment) { c.synAdded(sc.add(seg)) }
+
+// synAdded is the rest of a SYN's work, which needs no lock.
+func (c *cpu) synAdded(dup, evicted bool) {
 	locks.Delay(c.b.cfg.Work)
 	if evicted {
 		c.stats.Evicted++

@@ -11,9 +11,10 @@ import (
 type reference struct {
 	sc      *scenario
 	misses  bool        // a lookup may, see pcbinfo.Scheme.Misses
+	once    bool        // and does not look again, see pcbinfo.Scheme.Once
 	lenient bool        // the scheme is the scenario's exception
 	plain   []explained // with no miss; made when first asked for
-	missing []explained // with one segment answered none
+	missing []explained // with segments answered none: one or, where one race is enough for each, any
 }
 
 // explained is a history and the orders that lead to it.
@@ -24,14 +25,14 @@ type explained struct {
 
 // An order is the workers' operations by index, in turn; a batch stands there once for each of its segments.
 type order struct {
-	ops  []int
-	miss int // the operation of which a segment was answered none, or none
+	ops    []int
+	misses []int // the operations of which a segment was answered none
 }
 
 const none = -1
 
 func newReference(sc *scenario, sp pcbinfo.Spec) *reference {
-	return &reference{sc: sc, misses: sp.Misses, lenient: slices.Contains(sc.except, sp.Name)}
+	return &reference{sc: sc, misses: sp.Misses, once: sp.Once, lenient: slices.Contains(sc.except, sp.Name)}
 }
 
 // explains reports whether an order explains what w saw: its answers are the same, and no operation comes before one that had ended when
@@ -43,7 +44,7 @@ func (r *reference) explains(w *world) bool {
 	if r.plain == nil {
 		r.plain = r.all(false)
 	}
-	if find(r.plain, w) {
+	if find(r.plain, w, r.once) {
 		return true
 	}
 	if !r.misses {
@@ -52,20 +53,20 @@ func (r *reference) explains(w *world) bool {
 	if r.missing == nil {
 		r.missing = r.all(true)
 	}
-	return find(r.missing, w)
+	return find(r.missing, w, r.once)
 }
 
-func find(list []explained, w *world) bool {
+func find(list []explained, w *world, once bool) bool {
 	for i := range list {
 		if list[i].history.equal(&w.history) {
-			return slices.ContainsFunc(list[i].orders, w.allows)
+			return slices.ContainsFunc(list[i].orders, func(o order) bool { return w.allows(o, once) })
 		}
 	}
 	return false
 }
 
 // allows reports whether the operations may have taken effect in that order, and whether a miss is excused.
-func (w *world) allows(o order) bool {
+func (w *world) allows(o order, once bool) bool {
 	for i, a := range o.ops {
 		for _, b := range o.ops[i+1:] {
 			if w.times[b].ended < w.times[a].began && a != b {
@@ -73,11 +74,12 @@ func (w *world) allows(o order) bool {
 			}
 		}
 	}
-	return o.miss == none || w.excuses(o.miss)
+	return !slices.ContainsFunc(o.misses, func(k int) bool { return !w.excuses(k, once) })
 }
 
-// excuses reports whether a lookup in operation k may have missed: two that fit it went meanwhile, or one went and one came.
-func (w *world) excuses(k int) bool {
+// excuses reports whether a lookup in operation k may have missed: two that fit it went meanwhile, or one went and one came; one that went is
+// enough for a scheme that does not look again.
+func (w *world) excuses(k int, once bool) bool {
 	removed, inserted := 0, 0
 	for worker, ops := range w.sc.workers {
 		for i, o := range ops {
@@ -93,13 +95,13 @@ func (w *world) excuses(k int) bool {
 			}
 		}
 	}
-	return removed > 1 || removed > 0 && inserted > 0
+	return removed > 1 || removed > 0 && (inserted > 0 || once)
 }
 
 // A step is one operation of an order, or one segment of a batch.
 type step struct{ worker, op, seg int }
 
-// all runs every order, and for each, if misses are asked for, every variant in which one segment finds nobody.
+// all runs every order, and for each, if misses are asked for, every variant in which one segment finds nobody, or some do.
 func (r *reference) all(misses bool) (list []explained) {
 	left := make([][]step, len(r.sc.workers))
 	for worker, ops := range r.sc.workers {
@@ -116,12 +118,18 @@ func (r *reference) all(misses bool) (list []explained) {
 	}
 	interleave(left, nil, func(steps []step) {
 		if !misses {
-			list = r.add(list, steps, none)
+			list = r.add(list, steps, 0)
 			return
 		}
+		segs := stepSet(0)
 		for i, s := range steps {
 			if s.seg != none {
-				list = r.add(list, steps, i)
+				segs |= 1 << i
+			}
+		}
+		for m := stepSet(1); m < 1<<len(steps); m++ {
+			if m&^segs == 0 && (r.once || m&(m-1) == 0) {
+				list = r.add(list, steps, m)
 			}
 		}
 	})
@@ -145,15 +153,20 @@ func interleave(left [][]step, done []step, f func([]step)) {
 	}
 }
 
+// A stepSet is some of an order's steps, by bit.
+type stepSet uint32
+
+func (m stepSet) has(i int) bool { return m>>i&1 != 0 }
+
 // add runs one order.
-func (r *reference) add(list []explained, steps []step, miss int) []explained {
+func (r *reference) add(list []explained, steps []step, miss stepSet) []explained {
 	h := r.play(steps, miss)
-	o := order{miss: none}
+	o := order{}
 	for i, s := range steps {
 		k := r.sc.first(s.worker) + s.op
 		o.ops = append(o.ops, k)
-		if i == miss {
-			o.miss = k
+		if miss.has(i) {
+			o.misses = append(o.misses, k)
 		}
 	}
 	for i := range list {
@@ -166,7 +179,7 @@ func (r *reference) add(list []explained, steps []step, miss int) []explained {
 }
 
 // play does the steps one after another.
-func (r *reference) play(steps []step, miss int) history {
+func (r *reference) play(steps []step, miss stepSet) history {
 	sp, err := pcbinfo.ParseSpec("unsync")
 	if err != nil {
 		panic("schedule: " + err.Error())
@@ -181,7 +194,7 @@ func (r *reference) play(steps []step, miss int) history {
 			o.segs = o.segs[s.seg : s.seg+1]
 		}
 		var a answer
-		if i == miss {
+		if miss.has(i) {
 			a.miss(o.segs[0](w))
 		} else {
 			a = w.do(&o, s.worker)
