@@ -16,7 +16,7 @@
 // A lock further in may be taken while one further out is held, never the other way round but by a try:
 //
 //	walk (walkers take turns)
-//	├── tcbinfo (global, refcount)
+//	├── tcbinfo (global, refcount, pcbgroup; epoch: only walks)
 //	│   └── inpcb
 //	│       ├── syncache bucket
 //	│       └── zone.mu
@@ -24,10 +24,13 @@
 //	│   ├── group (all of them, in index order, only for listeners and walkers)
 //	│   └── zone.mu
 //	├── zone.mu (owned: an owner holds nothing else; when owners have stopped a walker does their work)
-//	└── inpcb (smr)
+//	└── inpcb (smr, epoch; pcbgroup has hashLock under tcbinfo and inpcb)
 //	    ├── inpcb (only for a walker, in list order, and for a listener with a child that nobody knows yet)
 //	    ├── hashLock
+//	    │   └── pcbgroup (pcbgroup)
+//	    │       └── pcbgroup (all of them, in index order, only for what is bound and not connected)
 //	    ├── listLock
+//	    │   └── hashLock (epoch)
 //	    ├── twLock
 //	    ├── syncache bucket
 //	    └── zone.mu

@@ -19,9 +19,10 @@ const (
 // connection's. Which lock guards a field:
 //
 //	(c) constant from insertion to removal; written before the block is published and after its last reader
-//	(h) the lock over the hash: tcbinfo in global and refcount, the group in connp, hashLock in smr
-//	(l) the lock over the list: tcbinfo in global and refcount, the group in connp, listLock in smr
-//	(t) the lock over the TIME_WAIT queue: as (l), twLock in smr
+//	(h) the lock over the hash: tcbinfo in global and refcount, the group in connp, hashLock in smr, epoch and pcbgroup
+//	(g) in pcbgroup, the group that it is in, and all groups for what stands in the wildcard hash; to read, any group
+//	(l) the lock over the list: tcbinfo in global, refcount and pcbgroup, the group in connp, listLock in smr and epoch
+//	(t) the lock over the TIME_WAIT queue: as (l), twLock in smr and epoch
 //	(p) the inpcb's own lock; the group's in connp
 //	(a) atomic
 //	in owned, the owner of the part stands for (h), (l), (t) and (p)
@@ -33,7 +34,8 @@ type Inpcb struct {
 	inc      ConnInfo              // (c)
 	hash     uint32                // (c)
 	gen      uint32                // (z) which life of this memory this is
-	_        [8]byte
+	// (g) next in the bucket of its pcbgroup, or of the wildcard hash that the groups share
+	groupNext atomic.Pointer[Inpcb]
 
 	lock  locks.RW
 	refs  atomic.Int32 // (a) the table's and one for each pointer held outside a lock

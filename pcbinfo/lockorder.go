@@ -16,4 +16,7 @@ var LockOrder = [][2]string{
 	{"inpcb", "hashLock"},
 	{"inpcb", "listLock"},
 	{"inpcb", "twLock"},
+	{"hashLock", "pcbgroup"},
+	{"pcbgroup", "pcbgroup"},
+	{"listLock", "hashLock"},
 }

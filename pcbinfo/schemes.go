@@ -26,6 +26,9 @@ type Scheme struct {
 	// Misses says that a segment's lookup may answer none though there was somebody all the time (hazard H5): if meanwhile two
 	// that fit it went, or a listener that fits went and another that fits came. All other answers are right for some instant.
 	Misses bool
+	// Once says of one that misses that it does not look again: one that fits need go while its lookup waits for it, and the answer is none,
+	// whoever else fits.
+	Once bool
 	// Lockless says that no lock keeps insertions out of a lookup: what it found may be history when it is used. A SYN may so enter the
 	// syncache just after its connection was made, and the ACK that takes it out again finds the connection there (hazard H9).
 	Lockless bool
@@ -56,6 +59,14 @@ var Schemes = []Scheme{
 		Table: true, Main: true, Misses: true, Lockless: true,
 		Doc:    "lookup in a read section; writers share a hash lock",
 		Source: "FreeBSD 14 in_pcb.c, smr(9)"},
+	{Name: "pcbgroup", New: newPcbgroup, Lock: "mtx", Options: []string{"groups", "lost"}, Variants: []string{"groups=1", "groups=2", "groups=2:lost=retry"},
+		Table: true, Misses: true, Once: true,
+		Doc:    "lookup under one connection group's lock, inpcb locks, a reservation table beside; by default a group a CPU",
+		Source: "FreeBSD 9-13, in_pcbgroup.c (r222748, 2011)"},
+	{Name: "epoch", New: newEpoch, Lock: "mtx", Options: []string{"smr", "lost"}, Variants: []string{"smr=gus", "smr=gc", "lost=retry"},
+		Table: true, Misses: true, Once: true, Lockless: true,
+		Doc:    "lookup in an epoch's section, no second look; writers share listLock and, in it, hashLock",
+		Source: "FreeBSD 12-13 in_pcb.c (r335356, 2018), epoch(9)"},
 }
 
 // Names lists the schemes' names in order.

@@ -3,6 +3,7 @@ package pcbinfo
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,14 +30,15 @@ func TestParseSpec(t *testing.T) {
 	}
 }
 
-// TestMisses checks that only smr misses, and that it can be told not to.
+// TestMisses checks which schemes miss, and that they can be told not to.
 func TestMisses(t *testing.T) {
 	for _, s := range Schemes {
-		if s.Misses != (s.Name == "smr") {
+		if s.Misses != slices.Contains([]string{"smr", "pcbgroup", "epoch"}, s.Name) {
 			t.Errorf("%s: misses: %v", s.Name, s.Misses)
 		}
 	}
-	for text, want := range map[string]bool{"smr:smr=gc": true, "smr:lost=none": true, "smr:lost=retry": false, "smr:lost=retry:lost=none": true} {
+	for text, want := range map[string]bool{"smr:smr=gc": true, "smr:lost=none": true, "smr:lost=retry": false, "smr:lost=retry:lost=none": true,
+		"pcbgroup": true, "pcbgroup:groups=2:lost=retry": false, "epoch:smr=gc": true, "epoch:lost=retry": false} {
 		sp, err := ParseSpec(text)
 		if err != nil || sp.Misses != want {
 			t.Errorf("%s: misses: %v, error %v", text, sp.Misses, err)

@@ -181,6 +181,12 @@ func acked(o op, n uint32) op {
 	return o
 }
 
+// ending is an ACK that may be the connection's last.
+func ending(o op) op {
+	o.removes = true
+	return o
+}
+
 // batch is segments taken in at once.
 func batch(ops ...op) (b op) {
 	b.name = "batch"

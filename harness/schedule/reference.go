@@ -11,6 +11,7 @@ import (
 type reference struct {
 	sc      *scenario
 	misses  bool        // a lookup may, see pcbinfo.Scheme.Misses
+	once    bool        // and does not look again, see pcbinfo.Scheme.Once
 	lenient bool        // the scheme is the scenario's exception
 	plain   []explained // with no miss; made when first asked for
 	missing []explained // with one segment answered none
@@ -31,7 +32,7 @@ type order struct {
 const none = -1
 
 func newReference(sc *scenario, sp pcbinfo.Spec) *reference {
-	return &reference{sc: sc, misses: sp.Misses, lenient: slices.Contains(sc.except, sp.Name)}
+	return &reference{sc: sc, misses: sp.Misses, once: sp.Once, lenient: slices.Contains(sc.except, sp.Name)}
 }
 
 // explains reports whether an order explains what w saw: its answers are the same, and no operation comes before one that had ended when
@@ -43,7 +44,7 @@ func (r *reference) explains(w *world) bool {
 	if r.plain == nil {
 		r.plain = r.all(false)
 	}
-	if find(r.plain, w) {
+	if find(r.plain, w, r.once) {
 		return true
 	}
 	if !r.misses {
@@ -52,20 +53,20 @@ func (r *reference) explains(w *world) bool {
 	if r.missing == nil {
 		r.missing = r.all(true)
 	}
-	return find(r.missing, w)
+	return find(r.missing, w, r.once)
 }
 
-func find(list []explained, w *world) bool {
+func find(list []explained, w *world, once bool) bool {
 	for i := range list {
 		if list[i].history.equal(&w.history) {
-			return slices.ContainsFunc(list[i].orders, w.allows)
+			return slices.ContainsFunc(list[i].orders, func(o order) bool { return w.allows(o, once) })
 		}
 	}
 	return false
 }
 
 // allows reports whether the operations may have taken effect in that order, and whether a miss is excused.
-func (w *world) allows(o order) bool {
+func (w *world) allows(o order, once bool) bool {
 	for i, a := range o.ops {
 		for _, b := range o.ops[i+1:] {
 			if w.times[b].ended < w.times[a].began && a != b {
@@ -73,11 +74,12 @@ func (w *world) allows(o order) bool {
 			}
 		}
 	}
-	return o.miss == none || w.excuses(o.miss)
+	return o.miss == none || w.excuses(o.miss, once)
 }
 
-// excuses reports whether a lookup in operation k may have missed: two that fit it went meanwhile, or one went and one came.
-func (w *world) excuses(k int) bool {
+// excuses reports whether a lookup in operation k may have missed: two that fit it went meanwhile, or one went and one came; one that went is
+// enough for a scheme that does not look again.
+func (w *world) excuses(k int, once bool) bool {
 	removed, inserted := 0, 0
 	for worker, ops := range w.sc.workers {
 		for i, o := range ops {
@@ -93,7 +95,7 @@ func (w *world) excuses(k int) bool {
 			}
 		}
 	}
-	return removed > 1 || removed > 0 && inserted > 0
+	return removed > 1 || removed > 0 && (inserted > 0 || once)
 }
 
 // A step is one operation of an order, or one segment of a batch.

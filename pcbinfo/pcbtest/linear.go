@@ -78,6 +78,7 @@ type linTeam struct {
 	workers []*linWorker
 	config  *Config
 	misses  bool
+	once    bool       // see pcbinfo.Scheme.Once
 	crew    *crew.Crew // of all teams
 	began   time.Time
 	gate    gate
@@ -102,7 +103,7 @@ type linWorker struct {
 func newLinWorkers(all *crew.Crew, in pcbinfo.Info, sp pcbinfo.Spec, c *Config, places func(team int) []linPlace) []*linWorker {
 	teams := make([]linTeam, (c.Table.CPUs+teamSize-1)/teamSize)
 	for i := range teams {
-		teams[i] = linTeam{places: places(i), config: c, misses: sp.Misses, crew: all, began: time.Now()}
+		teams[i] = linTeam{places: places(i), config: c, misses: sp.Misses, once: sp.Once, crew: all, began: time.Now()}
 	}
 	workers := make([]*linWorker, c.Table.CPUs)
 	for i := range workers {

@@ -54,7 +54,7 @@ func (w *linWorker) check(place int) error {
 	missed := false
 	if sound == porcupine.Illegal && w.misses {
 		// A lookup that answered none has changed nothing: to leave its answer open is to leave it out.
-		rest := slices.DeleteFunc(slices.Clone(events), func(e linEvent) bool { return linMiss(&e, events) })
+		rest := slices.DeleteFunc(slices.Clone(events), func(e linEvent) bool { return linMiss(&e, events, w.once) })
 		missed = len(rest) < len(events)
 		events = rest
 		sound = linSearch(events)
@@ -77,8 +77,8 @@ func (w *linWorker) check(place int) error {
 //
 // A lookup that loses two races found two inpcbs that were going away. One that loses none looks for the connection first and then for
 // listeners. If there was somebody all the time, then, when it looked for the connection, there was a listener, which it did not see: that one
-// went, and what stood there afterwards came.
-func linMiss(e *linEvent, events []linEvent) bool {
+// went, and what stood there afterwards came. Where one race is enough (Scheme.Once), one that fits went.
+func linMiss(e *linEvent, events []linEvent, once bool) bool {
 	if e.op.kind != opInput || e.said().out != pcbinfo.DropNoPCB {
 		return false
 	}
@@ -105,7 +105,7 @@ func linMiss(e *linEvent, events []linEvent) bool {
 			went += count(same && o.said().out == pcbinfo.GotRst)
 		}
 	}
-	return went+shut >= 2 || shut >= 1 && came >= 1
+	return went+shut >= 2 || shut >= 1 && came >= 1 || went+shut >= 1 && once
 }
 
 func count(b bool) int {
