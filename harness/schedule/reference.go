@@ -14,7 +14,7 @@ type reference struct {
 	once    bool        // and does not look again, see pcbinfo.Scheme.Once
 	lenient bool        // the scheme is the scenario's exception
 	plain   []explained // with no miss; made when first asked for
-	missing []explained // with one segment answered none
+	missing []explained // with segments answered none: one or, where one race is enough for each, any
 }
 
 // explained is a history and the orders that lead to it.
@@ -25,8 +25,8 @@ type explained struct {
 
 // An order is the workers' operations by index, in turn; a batch stands there once for each of its segments.
 type order struct {
-	ops  []int
-	miss int // the operation of which a segment was answered none, or none
+	ops    []int
+	misses []int // the operations of which a segment was answered none
 }
 
 const none = -1
@@ -74,7 +74,7 @@ func (w *world) allows(o order, once bool) bool {
 			}
 		}
 	}
-	return o.miss == none || w.excuses(o.miss, once)
+	return !slices.ContainsFunc(o.misses, func(k int) bool { return !w.excuses(k, once) })
 }
 
 // excuses reports whether a lookup in operation k may have missed: two that fit it went meanwhile, or one went and one came; one that went is
@@ -101,7 +101,7 @@ func (w *world) excuses(k int, once bool) bool {
 // A step is one operation of an order, or one segment of a batch.
 type step struct{ worker, op, seg int }
 
-// all runs every order, and for each, if misses are asked for, every variant in which one segment finds nobody.
+// all runs every order, and for each, if misses are asked for, every variant in which one segment finds nobody, or some do.
 func (r *reference) all(misses bool) (list []explained) {
 	left := make([][]step, len(r.sc.workers))
 	for worker, ops := range r.sc.workers {
@@ -118,12 +118,18 @@ func (r *reference) all(misses bool) (list []explained) {
 	}
 	interleave(left, nil, func(steps []step) {
 		if !misses {
-			list = r.add(list, steps, none)
+			list = r.add(list, steps, 0)
 			return
 		}
+		segs := stepSet(0)
 		for i, s := range steps {
 			if s.seg != none {
-				list = r.add(list, steps, i)
+				segs |= 1 << i
+			}
+		}
+		for m := stepSet(1); m < 1<<len(steps); m++ {
+			if m&^segs == 0 && (r.once || m&(m-1) == 0) {
+				list = r.add(list, steps, m)
 			}
 		}
 	})
@@ -147,15 +153,20 @@ func interleave(left [][]step, done []step, f func([]step)) {
 	}
 }
 
+// A stepSet is some of an order's steps, by bit.
+type stepSet uint32
+
+func (m stepSet) has(i int) bool { return m>>i&1 != 0 }
+
 // add runs one order.
-func (r *reference) add(list []explained, steps []step, miss int) []explained {
+func (r *reference) add(list []explained, steps []step, miss stepSet) []explained {
 	h := r.play(steps, miss)
-	o := order{miss: none}
+	o := order{}
 	for i, s := range steps {
 		k := r.sc.first(s.worker) + s.op
 		o.ops = append(o.ops, k)
-		if i == miss {
-			o.miss = k
+		if miss.has(i) {
+			o.misses = append(o.misses, k)
 		}
 	}
 	for i := range list {
@@ -168,7 +179,7 @@ func (r *reference) add(list []explained, steps []step, miss int) []explained {
 }
 
 // play does the steps one after another.
-func (r *reference) play(steps []step, miss int) history {
+func (r *reference) play(steps []step, miss stepSet) history {
 	sp, err := pcbinfo.ParseSpec("unsync")
 	if err != nil {
 		panic("schedule: " + err.Error())
@@ -183,7 +194,7 @@ func (r *reference) play(steps []step, miss int) history {
 			o.segs = o.segs[s.seg : s.seg+1]
 		}
 		var a answer
-		if i == miss {
+		if miss.has(i) {
 			a.miss(o.segs[0](w))
 		} else {
 			a = w.do(&o, s.worker)

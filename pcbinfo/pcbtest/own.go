@@ -119,6 +119,7 @@ func (w *worker) lingering() error {
 			return err
 		}
 	}
+	p.again = w.left[i].gone
 	if err := p.open(w); err != nil {
 		return err
 	}

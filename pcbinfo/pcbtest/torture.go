@@ -55,7 +55,7 @@ func torture(sp pcbinfo.Spec, c Config, prize int) error {
 	if err != nil {
 		return err
 	}
-	a := &arena{in: in, flood: c.Flood, prize: prize, misses: sp.Misses, lockless: sp.Lockless, oneCache: sp.Name != "connp", beat: c.Beat}
+	a := &arena{in: in, flood: c.Flood, prize: prize, misses: sp.Misses, once: sp.Misses && sp.Once, lockless: sp.Lockless, oneCache: sp.Name != "connp", beat: c.Beat}
 	if a.beat == nil {
 		a.beat = func(int) {}
 	}
@@ -90,6 +90,7 @@ type arena struct {
 	oneCache bool // not one a group
 	lockless bool // a lookup's answer may be history when it is used
 	misses   bool // a lookup that loses two races answers none (hazard H5)
+	once     bool // and one that loses one
 	beat     func(worker int)
 	workers  []*worker
 	hub      peer          // a connection that all workers use and none ends
