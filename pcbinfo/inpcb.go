@@ -31,11 +31,11 @@ const (
 // The first line is what a lookup touches, the lock and the TCP machine come after it.
 type Inpcb struct {
 	hashNext atomic.Pointer[Inpcb] // (h) next in the bucket; kept after removal, for readers that stand here
-	inc      ConnInfo              // (c)
-	hash     uint32                // (c)
-	gen      uint32                // (z) which life of this memory this is
 	// (g) next in the bucket of its pcbgroup, or of the wildcard hash that the groups share
 	groupNext atomic.Pointer[Inpcb]
+	inc       ConnInfo // (c)
+	hash      uint32   // (c) no lookup compares it: it may lie on the lock's line
+	gen       uint32   // (z) which life of this memory this is
 
 	lock  locks.RW
 	refs  atomic.Int32 // (a) the table's and one for each pointer held outside a lock
