@@ -46,7 +46,7 @@ func counted(t *testing.T, laps int, es ...Experiment) string {
 
 // everyCount is every scheme, with every reclamation, under connections that come and go, with a walker, and behind every dispatch model that can be counted.
 func everyCount() (es []Experiment) {
-	for _, s := range append(pcbinfo.Names(), "connp:groups=16", "smr:smr=epoch", "smr:smr=gc", "smr:lost=retry") {
+	for _, s := range append(pcbinfo.Names(), "connp:groups=16", "pcbgroup:groups=16", "smr:smr=epoch", "smr:smr=gc", "smr:lost=retry") {
 		es = append(es, few(s, "churn"))
 	}
 	for _, s := range []string{"global", "refcount", "rwlock", "hashlock", "threelock", "smr"} {
@@ -244,6 +244,23 @@ func TestExactProtocol(t *testing.T) {
 		// A lookup takes no lock: the inpcb's own is all that a segment or a send needs, and a scan twLock.
 		{"smr", []string{"rpc"}, func(n map[string]uint64) map[string]uint64 {
 			return map[string]uint64{"locks-inpcb": n["asked-segs"] + n["asked-sends"], "locks-hashLock": 0, "locks-listLock": 0,
+				"locks": n["asked-segs"] + n["asked-sends"] + n["asked-ticks"], "rmw": 2 * n["locks"], "slow": 0, "waited": 0}
+		}},
+		// The group's lock and the inpcb's, and a reference from the one to the other; a scan takes tcbinfo.
+		{"pcbgroup", []string{"rpc"}, func(n map[string]uint64) map[string]uint64 {
+			lookups := n["asked-segs"] + n["asked-sends"]
+			return map[string]uint64{"locks-pcbgroup": lookups, "locks-inpcb": lookups, "locks-tcbinfo": n["asked-ticks"], "locks-hashLock": 0,
+				"rmw": 2*n["locks"] + 2*lookups, "read-path": n["asked-segs"], "migrations": 0}
+		}},
+		// Where connections come and go, tcbinfo once for what has SYN, FIN or RST, and for what is not in ESTABLISHED, each user's request but a send, and
+		// each scan; all groups, of which one CPU has one, twice for a connect.
+		{"pcbgroup", []string{"churn"}, func(n map[string]uint64) map[string]uint64 {
+			return map[string]uint64{"locks-tcbinfo": n["asked-segs"] - n["read-path"] + n["asked-others"] + n["asked-ticks"],
+				"locks-pcbgroup": n["group-locks"] + 2*n["migrations"], "reacquired": 0, "gone": 0, "lost-race": 0, "bound": 0}
+		}},
+		// As smr, for what neither comes nor goes.
+		{"epoch", []string{"rpc"}, func(n map[string]uint64) map[string]uint64 {
+			return map[string]uint64{"locks-inpcb": n["asked-segs"] + n["asked-sends"], "locks-tcbinfo": 0, "locks-hashLock": 0, "locks-listLock": 0,
 				"locks": n["asked-segs"] + n["asked-sends"] + n["asked-ticks"], "rmw": 2 * n["locks"], "slow": 0, "waited": 0}
 		}},
 		{"owned", []string{"bulk", "churn", "rpc"}, func(n map[string]uint64) map[string]uint64 {

@@ -1,6 +1,8 @@
 package pcbinfo
 
 import (
+	"cmp"
+
 	"pcbbench/locks"
 	"pcbbench/locks/witness"
 )
@@ -42,6 +44,7 @@ type connpCPU struct {
 }
 
 func newConnp(cfg Config) (Info, error) {
+	cfg.Groups = cmp.Or(cfg.Groups, 64)
 	in := &connpInfo{groups: make([]group, cfg.Groups)}
 	witness.Name(&in.walk, "walk")
 	in.init(cfg, nil)

@@ -3,7 +3,8 @@
 // Robert Watson asked it of FreeBSD's tcbinfo in 2007: one lock over all TCP input, held until the segment is
 // done (global); dropped and taken again under reference counts on the inpcb (refcount); shared, with the inpcb locked under it (rwlock);
 // kept for what opens and closes, beside a lock over the hash (hashlock) and one over the list (threelock); split by connection groups
-// (connp); none, as each connection has an owner (owned); or taken out of the lookup altogether (smr). Each answer is one file, and the files are in
+// (connp), or kept beside such groups (pcbgroup); none, as each connection has an owner (owned); or taken out of the lookup altogether (epoch,
+// smr). Each answer is one file, and the files are in
 // the same order, so that two of them side by side differ where their locking differs:
 //
 //	type, constructor, CPU · Input, input · Send · Connect · Listen · Close, Abort · SlowTimo · Walk, Len, Counters, Close
@@ -17,7 +18,7 @@
 // A lock further in may be taken while one further out is held, never the other way round but by a try:
 //
 //	walk (walkers take turns)
-//	├── tcbinfo (global, refcount, rwlock, hashlock, threelock)
+//	├── tcbinfo (global, refcount, rwlock, hashlock, threelock, pcbgroup; epoch: only walks)
 //	│   └── inpcb
 //	│       ├── syncache bucket
 //	│       └── zone.mu
@@ -25,13 +26,15 @@
 //	│   ├── group (all of them, in index order, only for listeners and walkers)
 //	│   └── zone.mu
 //	├── zone.mu (owned: an owner holds nothing else; when owners have stopped a walker does their work)
-//	└── inpcb (smr; hashlock and threelock have tcbinfo outside)
+//	└── inpcb (smr, epoch; hashlock, threelock and pcbgroup have tcbinfo outside)
 //	    ├── inpcb (only for a walker, in list order, and for a listener with a child that nobody knows yet)
 //	    ├── hashLock
 //	    │   ├── syncache bucket (hashlock, threelock: for what a listener does)
-//	    │   └── zone.mu
+//	    │   ├── zone.mu
+//	    │   └── pcbgroup (pcbgroup)
+//	    │       └── pcbgroup (all of them, in index order, only for what is bound and not connected)
 //	    ├── listLock
-//	    │   └── hashLock (threelock)
+//	    │   └── hashLock (threelock, epoch)
 //	    ├── twLock
 //	    ├── syncache bucket
 //	    └── zone.mu
@@ -42,6 +45,6 @@
 // # Sources
 //
 // FreeBSD's sys/netinet/{in_pcb,tcp_input,tcp_syncache,tcp_timewait,tcp_usrreq,tcp_subr}.c as of 2006 (global), r185773 and
-// r185775 of December 2008 (refcount), 8 (rwlock), 9 (hashlock), 10.4 and 11 (threelock), and 14 of 2023 (smr); P. Willmann, S. Rixner and A. L. Cox, "An Evaluation of Network Stack
+// r185775 of December 2008 (refcount), 8 (rwlock), 9 (hashlock) with in_pcbgroup.c (pcbgroup), 10.4 and 11 (threelock), 12 and 13 (epoch), and 14 of 2023 (smr); P. Willmann, S. Rixner and A. L. Cox, "An Evaluation of Network Stack
 // Parallelization Strategies in Modern Operating Systems", USENIX ATC 2006 (connp, owned); RFC 9293, 5961, 6056, 6528.
 package pcbinfo

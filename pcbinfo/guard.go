@@ -105,6 +105,13 @@ func (z *zone) mustBeOver(inp *Inpcb) {
 	}
 }
 
+// mustBeInside panics as smrCPU's does.
+func (c *epochCPU) mustBeInside(inp *Inpcb) {
+	if !c.inside {
+		panic(oracle.Violated(oracle.Reclaim, "%v is tried outside of the section in which it was found", inp.inc))
+	}
+}
+
 // mustBeInside panics if an inpcb is to be tried that nothing keeps from being somebody else's by now.
 func (c *smrCPU) mustBeInside(inp *Inpcb) {
 	if !c.inside {

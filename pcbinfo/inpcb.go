@@ -19,10 +19,11 @@ const (
 // connection's. Which lock guards a field:
 //
 //	(c) constant from insertion to removal; written before the block is published and after its last reader
-//	(h) the lock over the hash: tcbinfo in global, refcount and rwlock, the group in connp, hashLock in hashlock, threelock and smr
-//	(l) the lock over the list: tcbinfo in global, refcount, rwlock and hashlock, the group in connp, listLock in smr; in threelock listLock, by one
-//	    who has tcbinfo shared, and for those who read it tcbinfo
-//	(t) the lock over the TIME_WAIT queue: as (l), twLock in threelock and smr
+//	(h) the lock over the hash: tcbinfo in global, refcount and rwlock, the group in connp, hashLock in the others
+//	(g) in pcbgroup, the group that it is in, and all groups for what stands in the wildcard hash; to read, any group
+//	(l) the lock over the list: tcbinfo in global, refcount, rwlock, hashlock and pcbgroup, the group in connp, listLock in smr and epoch; in
+//	    threelock listLock, by one who has tcbinfo shared, and for those who read it tcbinfo
+//	(t) the lock over the TIME_WAIT queue: as (l), twLock in threelock, smr and epoch
 //	(p) the inpcb's own lock; the group's in connp
 //	(a) atomic
 //	in owned, the owner of the part stands for (h), (l), (t) and (p)
@@ -31,10 +32,11 @@ const (
 // The first line is what a lookup touches, the lock and the TCP machine come after it.
 type Inpcb struct {
 	hashNext atomic.Pointer[Inpcb] // (h) next in the bucket; kept after removal, for readers that stand here
-	inc      ConnInfo              // (c)
-	hash     uint32                // (c)
-	gen      uint32                // (z) which life of this memory this is
-	_        [8]byte
+	// (g) next in the bucket of its pcbgroup, or of the wildcard hash that the groups share
+	groupNext atomic.Pointer[Inpcb]
+	inc       ConnInfo // (c)
+	hash      uint32   // (c) no lookup compares it: it may lie on the lock's line
+	gen       uint32   // (z) which life of this memory this is
 
 	lock  locks.RW
 	refs  atomic.Int32 // (a) the table's and one for each pointer held outside a lock

@@ -34,7 +34,7 @@ func TestLayout(t *testing.T) {
 	// On the heap an inpcb need not begin where a line does.
 	p := newZone(t, 1, "").alloc(0)
 	at := func(field unsafe.Pointer) uintptr { return uintptr(field) / line }
-	if first := at(unsafe.Pointer(p)); at(unsafe.Pointer(&p.inc.Lport)) != first || at(unsafe.Pointer(&p.hash)) != first || at(unsafe.Pointer(&p.lock)) == first {
+	if first := at(unsafe.Pointer(p)); at(unsafe.Pointer(&p.inc.Lport)) != first || at(unsafe.Pointer(&p.groupNext)) != first || at(unsafe.Pointer(&p.lock)) == first {
 		t.Errorf("an inpcb at %p: key and next are not on one line, or the lock is on it too", p)
 	}
 }

@@ -19,4 +19,6 @@ var LockOrder = [][2]string{
 	{"listLock", "hashLock"},
 	{"hashLock", "syncache bucket"},
 	{"hashLock", "zone.mu"},
+	{"hashLock", "pcbgroup"},
+	{"pcbgroup", "pcbgroup"},
 }

@@ -59,19 +59,19 @@ type Config struct {
 	Buckets int        // overrides Conns' choice; 1 puts every key in one bucket
 	Halfs   int        // half-open connections to size the syncache for, at least; default by Conns, see syncacheSize
 	Lock    locks.Spec // the table lock; zero: the scheme's own
-	Groups  int        // connp: number of groups; default 64
+	Groups  int        // connp, pcbgroup: number of groups; default 64, and CPUs
 	Owners  int        // owned: number of parts, see Owned; default CPUs
 	// Magazine is how many inpcbs go to and from the zone, and wait for a grace period, together; default 64 (a bucket of uma(9)). Small ones
 	// bring memory back sooner.
 	Magazine int
-	SMR      string // smr: the reclamation scheme; default "gus"
+	SMR      string // smr, epoch: the reclamation scheme; default "gus", and "epoch"
 	Work     uint32 // protocol work a segment under the inpcb lock, in units of locks.Delay
 	MSL      uint32 // maximum segment lifetime in ticks; default 1
 	Seed     uint64 // of the hashes
 	// Ephemeral ports are First to Last, by default 49152 to 65535 (IANA, and FreeBSD's portrange.hifirst).
 	FirstPort, LastPort uint16
 
-	retry bool // hashlock, threelock, smr: Spec's lost=retry
+	retry bool // Spec's lost=retry
 }
 
 // withDefaults fills in what cfg leaves open, for a scheme whose own table lock is of the given kind.
@@ -90,14 +90,10 @@ func (cfg Config) withDefaults(lock string) (_ Config, err error) {
 		}
 	}
 	def(&cfg.Conns, 1024)
-	def(&cfg.Groups, 64)
 	def(&cfg.Owners, cfg.CPUs)
 	def(&cfg.Magazine, magSize)
-	if cfg.SMR == "" {
-		cfg.SMR = "gus"
-	}
-	if cfg.Groups < 1 || cfg.Groups > maxGroups {
-		return cfg, fmt.Errorf("pcbinfo: groups=%d: need 1 to %d", cfg.Groups, maxGroups)
+	if cfg.Groups < 0 || cfg.Groups > maxGroups {
+		return cfg, fmt.Errorf("pcbinfo: groups=%d: need 1 to %d, or 0 for the default", cfg.Groups, maxGroups)
 	}
 	if cfg.Owners < 1 || cfg.Owners > cfg.CPUs {
 		return cfg, fmt.Errorf("pcbinfo: %d owners: need 1 to the number of CPUs, %d", cfg.Owners, cfg.CPUs)

@@ -70,6 +70,14 @@ var Schemes = []Scheme{
 		Table: true, Main: true, Misses: true, Lockless: true,
 		Doc:    "lookup in a read section; writers share a hash lock",
 		Source: "FreeBSD 14 in_pcb.c, smr(9)"},
+	{Name: "pcbgroup", New: newPcbgroup, Lock: "mtx", Options: []string{"groups", "lost"}, Variants: []string{"groups=1", "groups=2", "groups=2:lost=retry"},
+		Table: true, Misses: true, Once: true,
+		Doc:    "lookup under one connection group's lock, inpcb locks, a reservation table beside; by default a group a CPU",
+		Source: "FreeBSD 9-13, in_pcbgroup.c (r222748, 2011)"},
+	{Name: "epoch", New: newEpoch, Lock: "mtx", Options: []string{"smr", "lost"}, Variants: []string{"smr=gus", "smr=gc", "lost=retry"},
+		Table: true, Misses: true, Once: true, Lockless: true,
+		Doc:    "lookup in an epoch's section, no second look; writers share listLock and, in it, hashLock",
+		Source: "FreeBSD 12-13 in_pcb.c (r335356, 2018), epoch(9)"},
 }
 
 // Names lists the schemes' names in order.

@@ -1,6 +1,8 @@
 package pcbinfo
 
 import (
+	"cmp"
+
 	"pcbbench/locks"
 	"pcbbench/locks/probe"
 	"pcbbench/locks/smr"
@@ -43,7 +45,7 @@ type smrCPU struct {
 }
 
 func newSMR(cfg Config) (Info, error) {
-	dom, err := smr.New(cfg.SMR, cfg.CPUs+1)
+	dom, err := smr.New(cmp.Or(cfg.SMR, "gus"), cfg.CPUs+1)
 	if err != nil {
 		return nil, err
 	}

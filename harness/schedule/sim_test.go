@@ -249,6 +249,56 @@ func TestExceptionsAreNeeded(t *testing.T) {
 	}
 }
 
+// TestMissesAreNeeded holds each scheme that may miss to orders without a miss, and each that needs but one race to the rules of those that need two: one
+// that passes has no need of its exception.
+func TestMissesAreNeeded(t *testing.T) {
+	for _, s := range pcbinfo.Schemes {
+		if !s.Misses {
+			continue
+		}
+		sp := parsed(t, simulated(s))
+		sp.Misses = false
+		checkNeeded(t, "Misses", sp)
+		if s.Once {
+			sp.Misses, sp.Once = true, false
+			checkNeeded(t, "Once", sp)
+		}
+	}
+}
+
+// simulated is the text of one that the scenarios run on.
+func simulated(s pcbinfo.Scheme) string {
+	for _, sp := range tableSpecs() {
+		if sp.Name == s.Name {
+			return sp.String()
+		}
+	}
+	return s.Name
+}
+
+func parsed(t *testing.T, text string) pcbinfo.Spec {
+	t.Helper()
+	sp, err := pcbinfo.ParseSpec(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sp
+}
+
+// checkNeeded explores scenarios in which lookups lose races until one fails.
+func checkNeeded(t *testing.T, what string, sp pcbinfo.Spec) {
+	t.Helper()
+	for i := range scenarios {
+		if sc := &scenarios[i]; slices.Contains([]string{"successor", "abort-input"}, sc.name) {
+			s := tableSubject(sc.name, sp, sc)
+			if Strategies[0].Explore(&s, 1, Limits{Schedules: perStrategy}).Failure != nil {
+				return
+			}
+		}
+	}
+	t.Errorf("%v needs no %s in the scenarios in which lookups lose races", sp, what)
+}
+
 // TestScenariosStand: before the workers begin everything works, on the reference's table too.
 func TestScenariosStand(t *testing.T) {
 	sp, err := pcbinfo.ParseSpec("unsync")

@@ -23,7 +23,7 @@ type scenario struct {
 
 // inTransit are the schemes in which a connection is nowhere for a moment: out of the syncache under the listener's lock, and not yet in the hash.
 // What does not take that lock, or looked before it had to wait for it, may answer as if there never had been a SYN.
-var inTransit = []string{"smr"}
+var inTransit = []string{"smr", "epoch"}
 
 // cat joins operations and lists of them.
 func cat(parts ...any) (ops []op) {
@@ -88,6 +88,13 @@ var scenarios = []scenario{
 	{name: "connect-input", doc: "the answer to a connect beside its end",
 		before:  cat(connect(1)),
 		workers: [][]op{{synAck(1), answering(data(1, 0, 10), 1)}, {closes(1)}}},
+	{name: "connect-stranger", doc: "a connect beside segments for it, and for others on its port (H10, H11)",
+		before:  cat(listen(), open(2)),
+		workers: [][]op{{connect(1)}, {data(1, 0, 10), data(2, 0, 10)}, {data(3, 0, 10)}},
+		after:   cat(synAck(1))},
+	{name: "connect-alone", doc: "and where nobody listens",
+		before:  cat(listen(), open(2), unlisten()),
+		workers: [][]op{{connect(1), abort(1)}, {data(1, 0, 10), data(2, 0, 10)}, {data(3, 0, 10)}}},
 	{name: "data-data", doc: "one connection's text on two CPUs",
 		before:  cat(listen(), open(1)),
 		workers: [][]op{{data(1, 0, 10), data(1, 20, 10)}, {data(1, 10, 10)}}},
