@@ -19,9 +19,10 @@ const (
 // connection's. Which lock guards a field:
 //
 //	(c) constant from insertion to removal; written before the block is published and after its last reader
-//	(h) the lock over the hash: tcbinfo in global and refcount, the group in connp, hashLock in smr
-//	(l) the lock over the list: tcbinfo in global and refcount, the group in connp, listLock in smr
-//	(t) the lock over the TIME_WAIT queue: as (l), twLock in smr
+//	(h) the lock over the hash: tcbinfo in global and refcount, the group in connp, hashLock in smr,
+//	    ebucket and wbucket in bucket
+//	(l) the lock over the list: tcbinfo in global and refcount, the group in connp, listLock in smr; bucket has no list
+//	(t) the lock over the TIME_WAIT queue: as (l), twLock in smr, twLock of the CPU in bucket
 //	(p) the inpcb's own lock; the group's in connp
 //	(a) atomic
 //	in owned, the owner of the part stands for (h), (l), (t) and (p)
@@ -33,7 +34,7 @@ type Inpcb struct {
 	inc      ConnInfo              // (c)
 	hash     uint32                // (c)
 	gen      uint32                // (z) which life of this memory this is
-	_        [8]byte
+	name     atomic.Uint64         // (h), read without: 0 outside of a chain; only with chain=nulls, see nulls.go
 
 	lock  locks.RW
 	refs  atomic.Int32 // (a) the table's and one for each pointer held outside a lock
@@ -47,6 +48,7 @@ type Inpcb struct {
 	twPrev   *Inpcb                 // (t), (z)
 	twExpire uint32                 // (t) tick at which 2MSL ends
 	onTw     bool                   // (t)
+	twCPU    uint16                 // (t) bucket: on which CPU's queue
 	users    users                  // (a) who is using it: only in torture builds, see guard.go
 	mark     uint32                 // the audit that has met it last; at rest
 	goal     smr.Seq                // (z) of its own retirement: only in torture builds

@@ -16,4 +16,8 @@ var LockOrder = [][2]string{
 	{"inpcb", "hashLock"},
 	{"inpcb", "listLock"},
 	{"inpcb", "twLock"},
+	{"inpcb", "ebucket"},
+	{"ebucket", "wbucket"},
+	{"ebucket", "syncache bucket"},
+	{"ebucket", "zone.mu"},
 }

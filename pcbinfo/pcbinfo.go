@@ -72,6 +72,7 @@ type Config struct {
 	FirstPort, LastPort uint16
 
 	retry bool // smr: Spec's lost=retry
+	nulls bool // bucket: Spec's chain=nulls
 }
 
 // withDefaults fills in what cfg leaves open, for a scheme whose own table lock is of the given kind.
