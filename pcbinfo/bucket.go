@@ -275,14 +275,18 @@ func (c *bucketCPU) findUser(inc *ConnInfo) *Inpcb {
 	}
 }
 
-// lookupUser looks into one chain, where one look is right by itself.
+// lookupUser looks into one chain, where one look is right by itself; with chain=nulls a listener's under the lock, see nulls.go.
 func (c *bucketCPU) lookupUser(inc *ConnInfo) *Inpcb {
 	bs := &c.in.bs
 	if inc.Fport != 0 {
 		hash := bs.hash(inc)
 		return c.look(bs.exactAt(hash), inc, hash, fitExact)
 	}
-	return c.look(bs.wildAt(inc.Lport), inc, uint32(inc.Lport), fitListener)
+	w := bs.wildAt(inc.Lport)
+	if bs.marked {
+		return c.lookLocked(w, inc)
+	}
+	return c.look(w, inc, uint32(inc.Lport), fitListener)
 }
 
 // lock and unlock are for chain i's writers.

@@ -253,7 +253,7 @@ func TestNullsHold(t *testing.T) {
 	if _, err := in.CPU(0).Connect(&p.inc); err != nil || in.connection(&p.inc) != inp {
 		t.Fatalf("error %v, or other memory", err)
 	}
-	try("when it is there once more", false, 1)
+	try("when it is there once more", true, 1)
 	closeInfo(t, in)
 }
 

@@ -11,17 +11,17 @@ import "pcbbench/locks/probe"
 // the head of their chain.
 //
 // Linux compares the hash and the four-tuple in memory that may be written meanwhile, and once more when it has the reference. Here that would be a
-// data race, which means nothing in Go. What is compared first is one atomic word, the name: of what the hash or the port is in
-// the upper half, and in the lower which life of the memory. It is 0 while the inpcb is in no chain.
+// data race, which means nothing in Go. What is compared first is one atomic word, the name: the hash, or a listener's port, or 0 while the
+// inpcb is in no chain.
 //
 //	writer, of the next life:  inc = …; name.Store(n); link     unname: name.Store(0); unlink; …; last rele; inc = …
 //	reader:                    name.Load() = n; refIfAlive; name.Load() = n; inc; …; rele
 //
-// The reader's second Load finds n under the reference: the life that n belongs to is this one, since it is in n, and is not over before the
-// reader's rele. So inc was written before the Store that the Load pairs with, and is not written again before the last rele, which comes after the
-// reader's: no race, and the key is what it seems (H14). If it finds something else the reader has taken a reference on a stranger, or on what is
-// going away; the stranger does not mind, as nobody writes the count but by adding to it: not even who gives back an inpcb that never was in the
-// table, see discard.
+// Under the reference the block's life cannot end, and it has no name before its key is written. So the reader's second Load pairs with this
+// life's Store, after which inc is not written before the last rele, and that comes after the reader's: no race, and the key is whose the reader stands
+// on, whichever life the first Load was of (H14). If the second Load finds something else the reader has taken a reference on a stranger, or on what is
+// going away. The stranger does not mind, as nobody writes the count but by adding to it, unless it is 0: not even who gives back an inpcb that never
+// was in the table, see discard.
 //
 // Which chain. A reader on a block that is taken out and put into another chain follows that one (H13) and comes to its end. Ends are therefore not nil:
 // each chain has its own, the address of its bucket, which costs nothing but the comparison with nil that it takes the place of. Linux has the bucket's
@@ -33,8 +33,11 @@ import "pcbbench/locks/probe"
 // head. For another j the reader goes on to j's end and begins anew, unless a block under it is reused in chain i again, with C behind it. So who ends in
 // i's marker has seen C; and if nobody was there from before until after, there was an instant at which nobody was there at all,
 // as two of one name are never in the chain at once (H9).
-// Listeners bound to any address are inserted at their chain's end, so that this holds for connections only. A change of listeners shows in
-// their chain's sequence.
+// Listeners bound to any address are inserted at their chain's end, so that this holds for connections only. For segments a change of listeners shows in
+// their chain's sequence; users look under its lock.
+
+// named is set in every name, so that none is 0.
+const named = 1
 
 // name gives inp its name and unname takes it away.
 func (bs *buckets) name(inp *Inpcb) {
@@ -46,7 +49,7 @@ func (bs *buckets) name(inp *Inpcb) {
 		tag = uint32(inp.inc.Lport)
 	}
 	probe.Store(&inp.name)
-	inp.name.Store(uint64(tag)<<32 | uint64(inp.gen<<1|1))
+	inp.name.Store(uint64(tag)<<32 | named)
 }
 
 func (bs *buckets) unname(inp *Inpcb) {
@@ -93,6 +96,17 @@ func (c *bucketCPU) lookOnce(i int, inc *ConnInfo, tag uint32, how fit) (inp *In
 		inp = next
 	}
 	return nil, inp == bs.end(i)
+}
+
+// lookLocked finds the listener that a user names, with a reference.
+func (c *bucketCPU) lookLocked(w int, inc *ConnInfo) *Inpcb {
+	c.lock(w)
+	inp := c.in.bs.scan(w, inc, fitListener)
+	if inp != nil {
+		inp.ref()
+	}
+	c.unlock(w)
+	return inp
 }
 
 // hold takes a reference on what has that name; false if it has it no more.
