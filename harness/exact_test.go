@@ -229,6 +229,15 @@ func TestExactProtocol(t *testing.T) {
 			return map[string]uint64{"locks-inpcb": n["asked-segs"] + n["asked-sends"], "locks-hashLock": 0, "locks-listLock": 0,
 				"locks": n["asked-segs"] + n["asked-sends"] + n["asked-ticks"], "rmw": 2 * n["locks"], "slow": 0, "waited": 0}
 		}},
+		// As smr, and nothing that all share where connections come and go: a scan takes every CPU's twLock and the table's own.
+		{"bucket", []string{"rpc"}, func(n map[string]uint64) map[string]uint64 {
+			return map[string]uint64{"locks-inpcb": n["asked-segs"] + n["asked-sends"], "locks-ebucket": 0, "locks-wbucket": 0,
+				"locks": n["asked-segs"] + n["asked-sends"] + 2*n["asked-ticks"], "rmw": 2 * n["locks"], "slow": 0, "waited": 0}
+		}},
+		{"bucket", []string{"bulk", "churn"}, func(n map[string]uint64) map[string]uint64 {
+			return map[string]uint64{"bucket-locks": n["locks-ebucket"] + n["locks-wbucket"], "bucket-collisions": 0,
+				"locks": n["locks-inpcb"] + n["rlocks-inpcb"] + n["bucket-locks"] + n["locks-twLock"] + n["locks-syncache-bucket"] + n["locks-zone.mu"]}
+		}},
 		{"owned", []string{"bulk", "churn", "rpc"}, func(n map[string]uint64) map[string]uint64 {
 			return map[string]uint64{"locks": n["locks-zone.mu"], "owner-asks": 0}
 		}},

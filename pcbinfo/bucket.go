@@ -110,7 +110,7 @@ func (c *bucketCPU) inputListen(lsn *Inpcb, seg *Segment, hash uint32) {
 	c.exit()
 	i := c.in.bs.exactAt(hash)
 	c.lock(i)
-	copied := c.in.bs.scan(i, &seg.Inc, fitExact) != nil // then the copy of this segment came first
+	copied := c.in.bs.scan(i, &seg.Inc) != nil // then the copy of this segment came first
 	var child *Inpcb
 	done := copied
 	if !copied {
@@ -180,15 +180,15 @@ func (c *bucketCPU) find(inc *ConnInfo, hash uint32) *Inpcb {
 func (c *bucketCPU) lookup(inc *ConnInfo, hash uint32) (inp *Inpcb, sure bool) {
 	bs := &c.in.bs
 	e, w := bs.exactAt(hash), bs.wildAt(inc.Lport)
-	if inp = c.look(e, inc, hash, fitExact); inp != nil {
+	if inp = c.look(e, inc, hash); inp != nil {
 		return inp, true
 	}
 	seq := bs.seq(w)
 	probe.Load(seq)
 	was := seq.Load()
-	lsn := c.look(w, inc, uint32(inc.Lport), fitWild)
+	lsn := c.lookWild(w, inc)
 	if lsn == nil {
-		if inp = c.look(e, inc, hash, fitExact); inp != nil {
+		if inp = c.look(e, inc, hash); inp != nil {
 			return inp, true
 		}
 	}
@@ -200,13 +200,22 @@ func (c *bucketCPU) lookup(inc *ConnInfo, hash uint32) (inp *Inpcb, sure bool) {
 	return nil, false
 }
 
-// look finds what fits inc in chain i; tag is what names in that chain begin with. It holds as long as the section or, with chain=nulls, by a reference.
-func (c *bucketCPU) look(i int, inc *ConnInfo, tag uint32, how fit) *Inpcb {
+// look finds who has that name in chain i, and lookWild the listener for its segments; tag is what names there begin with in chain=nulls. What they
+// find holds as long as the section or, with chain=nulls, by a reference.
+func (c *bucketCPU) look(i int, name *ConnInfo, tag uint32) *Inpcb {
 	if c.in.bs.marked {
-		return c.lookNulls(i, inc, tag, how)
+		return c.lookNulls(i, name, tag, false)
 	}
 	c.enter()
-	return c.in.bs.scan(i, inc, how)
+	return c.in.bs.scan(i, name)
+}
+
+func (c *bucketCPU) lookWild(i int, inc *ConnInfo) *Inpcb {
+	if c.in.bs.marked {
+		return c.lookNulls(i, inc, uint32(inc.Lport), true)
+	}
+	c.enter()
+	return c.in.bs.scanWild(i, inc)
 }
 
 // nobody looks again under the locks of both buckets, where the answer is right (in_pcblookup_hash).
@@ -217,7 +226,7 @@ func (c *bucketCPU) nobody(inc *ConnInfo, hash uint32) bool {
 	e, w := bs.exactAt(hash), bs.wildAt(inc.Lport)
 	c.lock(e)
 	c.lock(w)
-	none := bs.scan(e, inc, fitExact) == nil && bs.scan(w, inc, fitWild) == nil
+	none := bs.scan(e, inc) == nil && bs.scanWild(w, inc) == nil
 	c.unlock(w)
 	c.unlock(e)
 	return none
@@ -280,13 +289,13 @@ func (c *bucketCPU) lookupUser(inc *ConnInfo) *Inpcb {
 	bs := &c.in.bs
 	if inc.Fport != 0 {
 		hash := bs.hash(inc)
-		return c.look(bs.exactAt(hash), inc, hash, fitExact)
+		return c.look(bs.exactAt(hash), inc, hash)
 	}
-	w := bs.wildAt(inc.Lport)
+	w, name := bs.wildAt(inc.Lport), ConnInfo{Laddr: inc.Laddr, Lport: inc.Lport}
 	if bs.marked {
-		return c.lookLocked(w, inc)
+		return c.lookLocked(w, &name)
 	}
-	return c.look(w, inc, uint32(inc.Lport), fitListener)
+	return c.look(w, &name, uint32(inc.Lport))
 }
 
 // lock and unlock are for chain i's writers.
@@ -395,7 +404,7 @@ func (c *bucketCPU) connectPort(inp *Inpcb, inc *ConnInfo) bool {
 	e, w := c.in.bs.exactAt(c.in.bs.hash(inc)), c.in.bs.wildAt(inc.Lport)
 	c.lock(e)
 	c.lock(w)
-	free := c.in.bs.scan(w, inc, fitWild) == nil && c.connectAt(e, inp, inc)
+	free := c.in.bs.scanWild(w, inc) == nil && c.connectAt(e, inp, inc)
 	c.unlock(w)
 	c.unlock(e)
 	return free
@@ -411,7 +420,7 @@ func (c *bucketCPU) connect(inp *Inpcb, inc *ConnInfo) bool {
 
 // connectAt has chain e locked.
 func (c *bucketCPU) connectAt(e int, inp *Inpcb, inc *ConnInfo) bool {
-	if c.in.bs.scan(e, inc, fitExact) != nil {
+	if c.in.bs.scan(e, inc) != nil {
 		return false
 	}
 	c.startConnect(inp, inc)
@@ -427,7 +436,7 @@ func (c *bucketCPU) Listen(inc *ConnInfo) error {
 	inp.wlock()
 	w := c.in.bs.wildAt(inc.Lport)
 	c.lock(w)
-	taken := c.in.bs.scan(w, inc, fitListener) != nil
+	taken := c.in.bs.scan(w, &inp.inc) != nil
 	if !taken {
 		c.in.bs.insert(inp)
 	}
@@ -473,7 +482,7 @@ func (c *bucketCPU) Abort(inc *ConnInfo) error {
 func (c *bucketCPU) abortHalf(inc *ConnInfo) (err error, here bool) {
 	i := c.in.bs.exactAt(c.in.bs.hash(inc))
 	c.lock(i)
-	if here = c.in.bs.scan(i, inc, fitExact) != nil; !here {
+	if here = c.in.bs.scan(i, inc) != nil; !here {
 		err = c.abortHalfOpen(&c.in.sc, inc)
 	}
 	c.unlock(i)

@@ -25,11 +25,11 @@ func eachBucket(t *testing.T, f func(t *testing.T, in *bucketInfo, walker *bucke
 
 // connection and listener look without locks or references, for tests that know who else does something.
 func (in *bucketInfo) connection(inc *ConnInfo) *Inpcb {
-	return in.bs.scan(in.bs.exactAt(in.bs.hash(inc)), inc, fitExact)
+	return in.bs.scan(in.bs.exactAt(in.bs.hash(inc)), inc)
 }
 
 func (in *bucketInfo) listener(inc *ConnInfo) *Inpcb {
-	return in.bs.scan(in.bs.wildAt(inc.Lport), inc, fitListener)
+	return in.bs.scan(in.bs.wildAt(inc.Lport), inc)
 }
 
 // TestBucketGuards lets each change meet the locks that guard it.
@@ -293,7 +293,7 @@ func TestNullsChains(t *testing.T) {
 	want, first := chain[0][0], chain[0][len(chain[0])-1]
 	look := func(when string, sure bool) {
 		t.Helper()
-		inp, got := c.lookOnce(in.bs.at(want), &want.inc, want.hash, fitExact)
+		inp, got := c.lookOnce(in.bs.at(want), &want.inc, want.hash, false)
 		if got != sure || sure && inp != want {
 			t.Errorf("%s: found %p of %p, sure %v", when, inp, want, got)
 		}

@@ -35,7 +35,7 @@ type buckets struct {
 	spread uint8 // one of 1<<spread connections' chains is used
 	marked bool  // chains end in markers, see nulls.go; else in nil
 	wild   int   // index of the listeners' first chain
-	// A pointer to one of so many bytes from lo on is no inpcb's: it ends a chain.
+	// A pointer to one of so many bytes from lo on is no inpcb's: it ends a chain. Go's collector moves nothing.
 	lo, bytes uintptr
 	seqs      []atomic.Uint32 // by listeners' chain: odd while it is being changed, and another after every change
 	users     []users         // by chain; only in torture builds, see guard.go
@@ -112,39 +112,40 @@ func (bs *buckets) end(i int) *Inpcb {
 	return (*Inpcb)(unsafe.Pointer(&bs.chains[i]))
 }
 
-// A fit is what about an inpcb's name is wanted.
-type fit uint8
-
-const (
-	fitExact    fit = iota // the connection
-	fitWild                // a listener that takes its segments; those bound to the address stand before one bound to any
-	fitListener            // the listener bound to exactly its local end
-)
-
-func (inp *Inpcb) fits(inc *ConnInfo, how fit) bool {
-	switch how {
-	case fitExact:
-		return inp.inc.match(inc)
-	case fitWild:
-		return inp.inc.Fport == 0 && inp.inc.Lport == inc.Lport && (inp.inc.Laddr == inc.Laddr || inp.inc.Laddr.IsAny())
-	default:
-		return inp.inc.Fport == 0 && inp.inc.Lport == inc.Lport && inp.inc.Laddr == inc.Laddr
-	}
-}
-
-// scan looks through chain i, whose lock the caller has, or in a read section. Its Loads pair with the Stores in insert and remove.
-func (bs *buckets) scan(i int, inc *ConnInfo, how fit) *Inpcb {
+// scan finds who has exactly that name in chain i, whose lock the caller has, or in a read section: a connection, or a listener where the foreign end is
+// zero. Its Loads pair with the Stores in insert and remove.
+func (bs *buckets) scan(i int, name *ConnInfo) *Inpcb {
 	ch := &bs.chains[i]
 	probe.Load(&ch.head)
 	inp := ch.head.Load()
 	for !bs.ends(inp) {
-		if inp.fits(inc, how) {
+		if inp.inc.match(name) {
 			return inp
 		}
 		probe.Load(inp)
 		inp = inp.hashNext.Load()
 	}
 	return nil
+}
+
+// scanWild finds the listener that takes inc's segments; one bound to the address stands before one bound to any.
+func (bs *buckets) scanWild(i int, inc *ConnInfo) *Inpcb {
+	ch := &bs.chains[i]
+	probe.Load(&ch.head)
+	inp := ch.head.Load()
+	for !bs.ends(inp) {
+		if inp.takes(inc) {
+			return inp
+		}
+		probe.Load(inp)
+		inp = inp.hashNext.Load()
+	}
+	return nil
+}
+
+// takes reports whether inp is a listener that takes inc's segments.
+func (inp *Inpcb) takes(inc *ConnInfo) bool {
+	return inp.inc.Lport == inc.Lport && inp.inc.Fport == 0 && (inp.inc.Laddr == inc.Laddr || inp.inc.Laddr.IsAny())
 }
 
 // place is the link after which inp goes into chain i: connections first, listeners bound to any address last.
@@ -199,7 +200,7 @@ func (bs *buckets) remove(inp *Inpcb) {
 	bs.turn(i)
 }
 
-// turn begins or ends a change of a chain of listeners, by who has its lock. It pairs with the Loads in bucketCPU's lookup.
+// turn begins or ends a change of a chain of listeners, by who has its lock. It pairs with the Loads in lookup.
 func (bs *buckets) turn(i int) {
 	if i >= bs.wild {
 		seq := bs.seq(i)

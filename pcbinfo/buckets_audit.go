@@ -50,9 +50,7 @@ func (a *auditor) bucket(bs *buckets, i int) {
 	anyPort := map[uint16]bool{} // unspecified addresses come last
 	inp := ch.head.Load()
 	for ; !bs.ends(inp) && a.inpcb(inp); inp = inp.hashNext.Load() {
-		how := fitExact
 		if inp.inc.Fport == 0 {
-			how = fitListener
 			if anyPort[inp.inc.Lport] {
 				a.fail("listener %v stands behind one that hides it", inp.inc)
 			}
@@ -61,7 +59,7 @@ func (a *auditor) bucket(bs *buckets, i int) {
 		if inp.hash != inp.inc.hash(bs.seed) || bs.at(inp) != i || (inp.inc.Fport == 0) != (inp.tp.state == Listen) {
 			a.fail("%v in %v with hash %#x stands in chain %d of %d", inp.inc, inp.tp.state, inp.hash, i, bs.all())
 		}
-		if bs.scan(i, &inp.inc, how) != inp {
+		if bs.scan(i, &inp.inc) != inp {
 			a.fail("%v is in its chain twice", inp.inc)
 		}
 		if inp.gencnt > a.newest {

@@ -59,11 +59,11 @@ func (bs *buckets) unname(inp *Inpcb) {
 	}
 }
 
-// lookNulls finds what fits inc in chain i, with a reference. It begins anew as often as the chain was not the same all the way: each time somebody
+// lookNulls finds who has that name in chain i or, of listeners, who takes its segments, with a reference. It begins anew as often as the chain was not the same all the way: each time somebody
 // got on with something.
-func (c *bucketCPU) lookNulls(i int, inc *ConnInfo, tag uint32, how fit) *Inpcb {
+func (c *bucketCPU) lookNulls(i int, inc *ConnInfo, tag uint32, wild bool) *Inpcb {
 	for {
-		inp, sure := c.lookOnce(i, inc, tag, how)
+		inp, sure := c.lookOnce(i, inc, tag, wild)
 		if sure {
 			return inp
 		}
@@ -71,7 +71,7 @@ func (c *bucketCPU) lookNulls(i int, inc *ConnInfo, tag uint32, how fit) *Inpcb 
 	}
 }
 
-func (c *bucketCPU) lookOnce(i int, inc *ConnInfo, tag uint32, how fit) (inp *Inpcb, sure bool) {
+func (c *bucketCPU) lookOnce(i int, inc *ConnInfo, tag uint32, wild bool) (inp *Inpcb, sure bool) {
 	bs := &c.in.bs
 	ch := &bs.chains[i]
 	probe.Load(&ch.head)
@@ -84,7 +84,7 @@ func (c *bucketCPU) lookOnce(i int, inc *ConnInfo, tag uint32, how fit) (inp *In
 			if ref = c.hold(inp, name); !ref {
 				return nil, false
 			}
-			if inp.fits(inc, how) {
+			if !wild && inp.inc.match(inc) || wild && inp.takes(inc) {
 				return inp, true
 			}
 		}
@@ -99,9 +99,9 @@ func (c *bucketCPU) lookOnce(i int, inc *ConnInfo, tag uint32, how fit) (inp *In
 }
 
 // lookLocked finds the listener that a user names, with a reference.
-func (c *bucketCPU) lookLocked(w int, inc *ConnInfo) *Inpcb {
+func (c *bucketCPU) lookLocked(w int, name *ConnInfo) *Inpcb {
 	c.lock(w)
-	inp := c.in.bs.scan(w, inc, fitListener)
+	inp := c.in.bs.scan(w, name)
 	if inp != nil {
 		inp.ref()
 	}

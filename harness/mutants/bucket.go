@@ -5,7 +5,7 @@ package mutants
 // bucketMutants are faults in bucket (BK) and in its chain=nulls (NU).
 var bucketMutants = []Mutant{
 	{Name: "BK1", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "the child is inserted without a look for its twin (H8, H9)",
-		Old: "	copied := c.in.bs.scan(i, &seg.Inc, fitExact) != nil // then the copy of this segment came first\n", New: "	copied := false\n"},
+		Old: "	copied := c.in.bs.scan(i, &seg.Inc) != nil // then the copy of this segment came first\n", New: "	copied := false\n"},
 	{Name: "BK2", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "the handshake's entry is taken out before the bucket is locked, as in FreeBSD: the name is nowhere for a moment",
 		Old: "	if child != nil {\n		c.lockNew(child)\n		c.in.bs.insert(child)\n	}\n	c.unlock(i)\n", New: "	c.unlock(i)\n	locks.Delay(0)\n	c.lock(i)\n	if child != nil {\n		c.lockNew(child)\n		c.in.bs.insert(child)\n	}\n	c.unlock(i)\n"},
 	{Name: "BK3", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "the bucket is locked of the four-tuple that has no port yet (H9)",
@@ -23,14 +23,14 @@ var bucketMutants = []Mutant{
 	{Name: "BK9", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "the walk takes no references on what it collects (H16)",
 		Old: "			inp.ref() // in the table, so its reference is there\n			in.snap = append", New: "			if len(in.snap) == 0 {\n				inp.ref()\n			}\n			in.snap = append"},
 	{Name: "BK10", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "a half-open connection is aborted beside the ACK that completes it",
-		Old: "	c.lock(i)\n	if here = c.in.bs.scan(i, inc, fitExact) != nil; !here {\n		err = c.abortHalfOpen(&c.in.sc, inc)\n	}\n	c.unlock(i)\n	return err, here\n", New: "	_ = i\n	return c.abortHalfOpen(&c.in.sc, inc), false\n"},
+		Old: "	c.lock(i)\n	if here = c.in.bs.scan(i, inc) != nil; !here {\n		err = c.abortHalfOpen(&c.in.sc, inc)\n	}\n	c.unlock(i)\n	return err, here\n", New: "	_ = i\n	return c.abortHalfOpen(&c.in.sc, inc), false\n"},
 	{Name: "BK11", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "taken out of the bucket without its lock",
 		Old: "	c.lock(i)\n	c.in.bs.remove(inp)\n	c.unlock(i)\n", New: "	c.in.bs.remove(inp)\n"},
 	{Name: "BK12", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "an ephemeral port is chosen without the lock of its listeners' bucket",
-		Old: "	c.lock(e)\n	c.lock(w)\n	free := c.in.bs.scan(w, inc, fitWild) == nil && c.connectAt(e, inp, inc)\n	c.unlock(w)\n", New: "	c.lock(e)\n	free := c.in.bs.scan(w, inc, fitWild) == nil && c.connectAt(e, inp, inc)\n"},
+		Old: "	c.lock(e)\n	c.lock(w)\n	free := c.in.bs.scanWild(w, inc) == nil && c.connectAt(e, inp, inc)\n	c.unlock(w)\n", New: "	c.lock(e)\n	free := c.in.bs.scanWild(w, inc) == nil && c.connectAt(e, inp, inc)\n"},
 
 	{Name: "NU1", File: "pcbinfo/nulls.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "what has the name is taken for the one wanted, without a second look under the reference (H14)",
-		Old: "			if ref = c.hold(inp, name); !ref {\n				return nil, false\n			}\n			if inp.fits(inc, how) {\n", New: "			if ref = inp.refIfAlive(); !ref {\n				return nil, false\n			}\n			if how == fitExact || inp.fits(inc, how) {\n"},
+		Old: "			if ref = c.hold(inp, name); !ref {\n				return nil, false\n			}\n			if !wild && inp.inc.match(inc) || wild && inp.takes(inc) {\n", New: "			if ref = inp.refIfAlive(); !ref {\n				return nil, false\n			}\n			if !wild || inp.takes(inc) {\n"},
 	{Name: "NU2", File: "pcbinfo/nulls.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "a reference from zero is granted (H15)",
 		Old: "	if !inp.refIfAlive() {\n		return false\n	}\n", New: "	inp.refs.Add(1)\n"},
 	{Name: "NU3", File: "pcbinfo/nulls.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "any chain's end is taken for this one's (H13)",
