@@ -11,7 +11,7 @@ var bucketMutants = []Mutant{
 	{Name: "BK3", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "the bucket is locked of the four-tuple that has no port yet (H9)",
 		Old: "	e, w := c.in.bs.exactAt(c.in.bs.hash(inc)), c.in.bs.wildAt(inc.Lport)\n	c.lock(e)\n", New: "	e, w := c.in.bs.exactAt(inp.hash), c.in.bs.wildAt(inc.Lport)\n	c.lock(e)\n"},
 	{Name: "BK4", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "nobody is the answer whatever listeners did meanwhile (H5)",
-		Old: "	if was&1 == 0 && seq.Load() == was {\n", New: "	if true {\n"},
+		Old: "	if was&1 == 0 && seq.Load() == was {\n", New: "	if was|1 != 0 {\n"},
 	{Name: "BK5", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "no second look for a connection: what became one between the two hashes is missed (H5)",
 		Old: "	if lsn == nil {\n		if inp = c.look(", New: "	if false {\n		if inp = c.look("},
 	{Name: "BK6", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "who leaves TIME-WAIT is looked for in the queue of the CPU on which it leaves",
@@ -25,7 +25,7 @@ var bucketMutants = []Mutant{
 	{Name: "BK10", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "a half-open connection is aborted beside the ACK that completes it",
 		Old: "	c.lock(i)\n	if here = c.in.bs.scan(i, inc) != nil; !here {\n		err = c.abortHalfOpen(&c.in.sc, inc)\n	}\n	c.unlock(i)\n	return err, here\n", New: "	_ = i\n	return c.abortHalfOpen(&c.in.sc, inc), false\n"},
 	{Name: "BK11", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "taken out of the bucket without its lock",
-		Old: "	c.lock(i)\n	c.in.bs.remove(inp)\n	c.unlock(i)\n", New: "	c.in.bs.remove(inp)\n"},
+		Old: "	i := c.in.bs.at(inp)\n	c.lock(i)\n	c.in.bs.remove(inp)\n	c.unlock(i)\n", New: "	c.in.bs.remove(inp)\n"},
 	{Name: "BK12", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "an ephemeral port is chosen without the lock of its listeners' bucket",
 		Old: "	c.lock(e)\n	c.lock(w)\n	free := c.in.bs.scanWild(w, inc) == nil && c.connectAt(e, inp, inc)\n	c.unlock(w)\n", New: "	c.lock(e)\n	free := c.in.bs.scanWild(w, inc) == nil && c.connectAt(e, inp, inc)\n"},
 
