@@ -46,7 +46,7 @@ func counted(t *testing.T, laps int, es ...Experiment) string {
 
 // everyCount is every scheme, with every reclamation, under connections that come and go, with a walker, and behind every dispatch model that can be counted.
 func everyCount() (es []Experiment) {
-	for _, s := range append(pcbinfo.Names(), "connp:groups=16", "pcbgroup:groups=16", "smr:smr=epoch", "smr:smr=gc", "smr:lost=retry") {
+	for _, s := range append(pcbinfo.Names(), "connp:groups=16", "pcbgroup:groups=16", "smr:smr=epoch", "smr:smr=gc", "smr:lost=retry", "bucket:chain=nulls") {
 		es = append(es, few(s, "churn"))
 	}
 	for _, s := range []string{"global", "refcount", "rwlock", "hashlock", "threelock", "smr"} {
@@ -262,6 +262,15 @@ func TestExactProtocol(t *testing.T) {
 		{"epoch", []string{"rpc"}, func(n map[string]uint64) map[string]uint64 {
 			return map[string]uint64{"locks-inpcb": n["asked-segs"] + n["asked-sends"], "locks-tcbinfo": 0, "locks-hashLock": 0, "locks-listLock": 0,
 				"locks": n["asked-segs"] + n["asked-sends"] + n["asked-ticks"], "rmw": 2 * n["locks"], "slow": 0, "waited": 0}
+		}},
+		// As smr, and nothing that all share where connections come and go: a scan takes every CPU's twLock and the table's own.
+		{"bucket", []string{"rpc"}, func(n map[string]uint64) map[string]uint64 {
+			return map[string]uint64{"locks-inpcb": n["asked-segs"] + n["asked-sends"], "locks-ebucket": 0, "locks-wbucket": 0,
+				"locks": n["asked-segs"] + n["asked-sends"] + 2*n["asked-ticks"], "rmw": 2 * n["locks"], "slow": 0, "waited": 0}
+		}},
+		{"bucket", []string{"bulk", "churn"}, func(n map[string]uint64) map[string]uint64 {
+			return map[string]uint64{"bucket-locks": n["locks-ebucket"] + n["locks-wbucket"], "bucket-collisions": 0,
+				"locks": n["locks-inpcb"] + n["rlocks-inpcb"] + n["bucket-locks"] + n["locks-twLock"] + n["locks-syncache-bucket"] + n["locks-zone.mu"]}
 		}},
 		{"owned", []string{"bulk", "churn", "rpc"}, func(n map[string]uint64) map[string]uint64 {
 			return map[string]uint64{"locks": n["locks-zone.mu"], "owner-asks": 0}

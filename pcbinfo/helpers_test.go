@@ -67,7 +67,7 @@ func tables(workers int) (names []string) {
 			names = append(names, s.Name)
 		}
 	}
-	return append(names, "smr:smr=gc")
+	return append(names, "smr:smr=gc", "bucket:chain=nulls")
 }
 
 // eachTable runs f on a table of every scheme that is correct for so many workers, with a listener on port 80.

@@ -19,11 +19,11 @@ const (
 // connection's. Which lock guards a field:
 //
 //	(c) constant from insertion to removal; written before the block is published and after its last reader
-//	(h) the lock over the hash: tcbinfo in global, refcount and rwlock, the group in connp, hashLock in the others
+//	(h) the lock over the hash: tcbinfo in global, refcount and rwlock, the group in connp, ebucket and wbucket in bucket, hashLock in the others
 //	(g) in pcbgroup, the group that it is in, and all groups for what stands in the wildcard hash; to read, any group
-//	(l) the lock over the list: tcbinfo in global, refcount, rwlock, hashlock and pcbgroup, the group in connp, listLock in smr and epoch; in
+//	(l) the lock over the list: tcbinfo in global, refcount, rwlock, hashlock and pcbgroup, the group in connp, listLock in smr and epoch; bucket has no list; in
 //	    threelock listLock, by one who has tcbinfo shared, and for those who read it tcbinfo
-//	(t) the lock over the TIME_WAIT queue: as (l), twLock in threelock, smr and epoch
+//	(t) the lock over the TIME_WAIT queue: as (l), twLock in threelock, smr and epoch, in bucket a CPU's
 //	(p) the inpcb's own lock; the group's in connp
 //	(a) atomic
 //	in owned, the owner of the part stands for (h), (l), (t) and (p)
@@ -39,9 +39,10 @@ type Inpcb struct {
 	gen       uint32   // (z) which life of this memory this is
 
 	lock  locks.RW
-	refs  atomic.Int32 // (a) the table's and one for each pointer held outside a lock
-	flags uint32       // (p)
-	tp    Tcpcb        // (p)
+	refs  atomic.Int32  // (a) the table's and one for each pointer held outside a lock
+	flags uint32        // (p)
+	name  atomic.Uint64 // (h), read without: 0 outside of a chain; only with chain=nulls, see nulls.go
+	tp    Tcpcb         // (p)
 
 	gencnt   uint64                 // (c) inp_gencnt: the table's generation at insertion
 	listNext atomic.Pointer[Inpcb]  // (l) kept after removal, as hashNext
@@ -50,10 +51,11 @@ type Inpcb struct {
 	twPrev   *Inpcb                 // (t), (z)
 	twExpire uint32                 // (t) tick at which 2MSL ends
 	onTw     bool                   // (t)
+	twCPU    uint16                 // (t) bucket: on which CPU's queue
 	users    users                  // (a) who is using it: only in torture builds, see guard.go
 	mark     uint32                 // the audit that has met it last; at rest
 	goal     smr.Seq                // (z) of its own retirement: only in torture builds
-	_        [48]byte
+	_        [40]byte
 }
 
 func (inp *Inpcb) wlock()   { inp.lock.Lock(nil) }

@@ -21,4 +21,8 @@ var LockOrder = [][2]string{
 	{"hashLock", "zone.mu"},
 	{"hashLock", "pcbgroup"},
 	{"pcbgroup", "pcbgroup"},
+	{"inpcb", "ebucket"},
+	{"ebucket", "wbucket"},
+	{"ebucket", "syncache bucket"},
+	{"ebucket", "zone.mu"},
 }

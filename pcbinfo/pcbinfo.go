@@ -64,7 +64,7 @@ type Config struct {
 	// Magazine is how many inpcbs go to and from the zone, and wait for a grace period, together; default 64 (a bucket of uma(9)). Small ones
 	// bring memory back sooner.
 	Magazine int
-	SMR      string // smr, epoch: the reclamation scheme; default "gus", and "epoch"
+	SMR      string // smr, bucket, epoch: the reclamation scheme; default "gus", and "epoch" for epoch
 	Work     uint32 // protocol work a segment under the inpcb lock, in units of locks.Delay
 	MSL      uint32 // maximum segment lifetime in ticks; default 1
 	Seed     uint64 // of the hashes
@@ -72,6 +72,7 @@ type Config struct {
 	FirstPort, LastPort uint16
 
 	retry bool // Spec's lost=retry
+	nulls bool // bucket: Spec's chain=nulls
 }
 
 // withDefaults fills in what cfg leaves open, for a scheme whose own table lock is of the given kind.

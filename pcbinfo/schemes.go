@@ -16,7 +16,7 @@ type Scheme struct {
 	Source  string   // where it comes from
 	Lock    string   // the kind of table lock it takes by default; "" if it has none
 	Shared  bool     // it takes that lock shared as well
-	Options []string // the options it knows: "groups", "smr", "lost"
+	Options []string // the options it knows: "groups", "smr", "lost", "chain"
 	// Variants are options under which it works differently, as in "smr=gc": what is checked of it is checked of each of them, too.
 	Variants []string
 	Main     bool // in the default matrix; the others are measured by name, and by "all"
@@ -78,6 +78,10 @@ var Schemes = []Scheme{
 		Table: true, Misses: true, Once: true, Lockless: true,
 		Doc:    "lookup in an epoch's section, no second look; writers share listLock and, in it, hashLock",
 		Source: "FreeBSD 12-13 in_pcb.c (r335356, 2018), epoch(9)"},
+	{Name: "bucket", New: newBucket, Options: []string{"smr", "chain"}, Variants: []string{"smr=epoch", "smr=gc", "chain=nulls"},
+		Table: true, Main: true,
+		Doc:    "lookup in a read section; writers lock one bucket each (chain=nulls: no section, memory reused under the reader)",
+		Source: "FreeBSD main in_pcb_var.h (struct inpbucket); Linux inet_hashtables.c (nulls)"},
 }
 
 // Names lists the schemes' names in order.
@@ -108,6 +112,7 @@ type Spec struct {
 	groups int
 	smr    string
 	retry  bool
+	nulls  bool
 }
 
 // ParseSpec reads a Spec; the error lists what is known.
@@ -125,6 +130,9 @@ func ParseSpec(text string) (Spec, error) {
 		if err := sp.option(opt); err != nil {
 			return Spec{}, fmt.Errorf("scheme %s: %w", name, err)
 		}
+	}
+	if sp.nulls && sp.smr != "" {
+		return Spec{}, fmt.Errorf("scheme %s: smr=%s: with chain=nulls memory is reused at once", name, sp.smr)
 	}
 	return sp, nil
 }
@@ -148,6 +156,11 @@ func (sp *Spec) option(opt string) (err error) {
 		}
 		sp.retry = val == "retry"
 		sp.Misses = !sp.retry
+	case "chain":
+		if val != "plain" && val != "nulls" {
+			return fmt.Errorf("chain=%q: want plain or nulls", val)
+		}
+		sp.nulls = val == "nulls"
 	}
 	return err
 }
@@ -165,7 +178,7 @@ func (sp Spec) New(cfg Config) (Info, error) {
 	if sp.smr != "" {
 		cfg.SMR = sp.smr
 	}
-	cfg.retry = sp.retry
+	cfg.retry, cfg.nulls = sp.retry, sp.nulls
 	cfg, err := cfg.withDefaults(sp.Lock)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,46 @@
+//go:build mutants
+
+package mutants
+
+// bucketMutants are faults in bucket (BK) and in its chain=nulls (NU).
+var bucketMutants = []Mutant{
+	{Name: "BK1", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "the child is inserted without a look for its twin (H8, H9)",
+		Old: "	copied := c.in.bs.scan(i, &seg.Inc) != nil // then the copy of this segment came first\n", New: "	copied := false\n"},
+	{Name: "BK2", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "the handshake's entry is taken out before the bucket is locked, as in FreeBSD: the name is nowhere for a moment",
+		Old: "	if child != nil {\n		c.lockNew(child)\n		c.in.bs.insert(child)\n	}\n	c.unlock(i)\n", New: "	c.unlock(i)\n	locks.Delay(0)\n	c.lock(i)\n	if child != nil {\n		c.lockNew(child)\n		c.in.bs.insert(child)\n	}\n	c.unlock(i)\n"},
+	{Name: "BK3", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "the bucket is locked of the four-tuple that has no port yet (H9)",
+		Old: "	e, w := c.in.bs.exactAt(c.in.bs.hash(inc)), c.in.bs.wildAt(inc.Lport)\n	c.lock(e)\n", New: "	e, w := c.in.bs.exactAt(inp.hash), c.in.bs.wildAt(inc.Lport)\n	c.lock(e)\n"},
+	{Name: "BK4", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "nobody is the answer whatever listeners did meanwhile (H5)",
+		Old: "	if was&1 == 0 && seq.Load() == was {\n", New: "	if was|1 != 0 {\n"},
+	{Name: "BK5", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "no second look for a connection: what became one between the two hashes is missed (H5)",
+		Old: "	if lsn == nil {\n		if inp = c.look(", New: "	if false {\n		if inp = c.look("},
+	{Name: "BK6", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "who leaves TIME-WAIT is looked for in the queue of the CPU on which it leaves",
+		Old: "	if inp.onTw { // changes only under both inpcb and twLock, so this look is safe\n		h := &c.in.handles[inp.twCPU]\n", New: "	if inp.onTw {\n		h := &c.in.handles[c.id]\n"},
+	{Name: "BK7", File: "pcbinfo/bucket.go", Kind: Live, Subject: "scheme bucket/", What: "the listeners' bucket is locked before the connections'",
+		Old: "	c.lock(e)\n	c.lock(w)\n	free :=", New: "	c.lock(w)\n	c.lock(e)\n	free :="},
+	{Name: "BK8", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "the walk shows what came while it went",
+		Old: "		if inp.gencnt < gen {\n", New: "		if true {\n"},
+	{Name: "BK9", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "the walk takes no references on what it collects (H16)",
+		Old: "			inp.ref() // in the table, so its reference is there\n			in.snap = append", New: "			if len(in.snap) == 0 {\n				inp.ref()\n			}\n			in.snap = append"},
+	{Name: "BK10", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "a half-open connection is aborted beside the ACK that completes it",
+		Old: "	c.lock(i)\n	if here = c.in.bs.scan(i, inc) != nil; !here {\n		err = c.abortHalfOpen(&c.in.sc, inc)\n	}\n	c.unlock(i)\n	return err, here\n", New: "	_ = i\n	return c.abortHalfOpen(&c.in.sc, inc), false\n"},
+	{Name: "BK11", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "taken out of the bucket without its lock",
+		Old: "	i := c.in.bs.at(inp)\n	c.lock(i)\n	c.in.bs.remove(inp)\n	c.unlock(i)\n", New: "	c.in.bs.remove(inp)\n"},
+	{Name: "BK12", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket/", What: "an ephemeral port is chosen without the lock of its listeners' bucket",
+		Old: "	c.lock(e)\n	c.lock(w)\n	free := c.in.bs.scanWild(w, inc) == nil && c.connectAt(e, inp, inc)\n	c.unlock(w)\n", New: "	c.lock(e)\n	free := c.in.bs.scanWild(w, inc) == nil && c.connectAt(e, inp, inc)\n"},
+
+	{Name: "NU1", File: "pcbinfo/nulls.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "what has the name is taken for the one wanted, without a second look under the reference (H14)",
+		Old: "			if ref = c.hold(inp, name); !ref {\n				return nil, false\n			}\n			if !wild && inp.inc.match(inc) || wild && inp.takes(inc) {\n", New: "			if ref = inp.refIfAlive(); !ref {\n				return nil, false\n			}\n			if !wild || inp.takes(inc) {\n"},
+	{Name: "NU2", File: "pcbinfo/nulls.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "a reference from zero is granted (H15)",
+		Old: "	if !inp.refIfAlive() {\n		return false\n	}\n", New: "	inp.refs.Add(1)\n"},
+	{Name: "NU3", File: "pcbinfo/nulls.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "any chain's end is taken for this one's (H13)",
+		Old: "	return nil, inp == bs.end(i)\n", New: "	return nil, true\n"},
+	{Name: "NU4", File: "pcbinfo/buckets.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "connections are inserted at their chain's end, where a reader who is taken there has passed the others (H13)",
+		Old: "	if inp.inc.Fport == 0 && inp.inc.Laddr.IsAny() {\n		for p :=", New: "	if inp.inc.Fport != 0 || inp.inc.Laddr.IsAny() {\n		for p :="},
+	{Name: "NU5", File: "pcbinfo/bucket.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "what never was in the table is given back whoever has a reference",
+		Old: "	if inp.rele() {\n		c.b.zone.free(c.id, inp)\n	}\n}\n", New: "	c.free(inp)\n}\n"},
+	{Name: "NU6", File: "pcbinfo/nulls.go", Kind: Account, Subject: "scheme bucket:chain=nulls/", What: "the reference on a stranger is not given back",
+		Old: "		return true\n	}\n	c.rele(inp)\n	return false\n", New: "		return true\n	}\n	return false\n"},
+	{Name: "NU7", File: "pcbinfo/nulls.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "the name stays when the inpcb is taken out",
+		Old: "		inp.name.Store(0)\n", New: ""},
+}
