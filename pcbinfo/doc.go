@@ -30,7 +30,13 @@
 //	    ├── listLock
 //	    ├── twLock
 //	    ├── syncache bucket
-//	    └── zone.mu
+//	    ├── zone.mu
+//	    └── ports (shardmap, syncmap, xsync, gvisor)
+//	        ├── syncache bucket (held until the syncache has answered and the child is in the table)
+//	        │   ├── shard (shardmap)
+//	        │   │   └── listeners
+//	        │   └── zone.mu
+//	        └── listeners
 //
 // No lock may be waited for inside an SMR section; hashLock → inpcb happens by try only. Builds with the tag witness (package
 // locks/witness) check all that: LockOrder is this tree.

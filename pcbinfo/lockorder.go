@@ -16,4 +16,10 @@ var LockOrder = [][2]string{
 	{"inpcb", "hashLock"},
 	{"inpcb", "listLock"},
 	{"inpcb", "twLock"},
+	{"inpcb", "ports"},
+	{"ports", "syncache bucket"},
+	{"ports", "listeners"},
+	{"syncache bucket", "zone.mu"},
+	{"syncache bucket", "shard"},
+	{"shard", "listeners"},
 }

@@ -16,7 +16,7 @@ type Scheme struct {
 	Source  string   // where it comes from
 	Lock    string   // the kind of table lock it takes by default; "" if it has none
 	Shared  bool     // it takes that lock shared as well
-	Options []string // the options it knows: "groups", "smr", "lost"
+	Options []string // the options it knows: "groups", "smr", "lost", "shards"
 	// Variants are options under which it works differently, as in "smr=gc": what is checked of it is checked of each of them, too.
 	Variants []string
 	Main     bool // in the default matrix; the others are measured by name, and by "all"
@@ -56,6 +56,9 @@ var Schemes = []Scheme{
 		Table: true, Main: true, Misses: true, Lockless: true,
 		Doc:    "lookup in a read section; writers share a hash lock",
 		Source: "FreeBSD 14 in_pcb.c, smr(9)"},
+	{Name: "shardmap", New: newShardmap, Lock: "rwmutex", Shared: true, Options: []string{"shards"}, Variants: []string{"shards=1"}, Table: true,
+		Doc:    "Go maps under a sync.RWMutex each",
+		Source: "orcaman/concurrent-map and other sharded maps of Go programs"},
 }
 
 // Names lists the schemes' names in order.
@@ -113,9 +116,9 @@ func (sp *Spec) option(opt string) (err error) {
 		return fmt.Errorf("unknown option %q; known: %s", key, strings.Join(sp.Options, ", "))
 	}
 	switch key {
-	case "groups":
+	case "groups", "shards":
 		if sp.groups, err = strconv.Atoi(val); err != nil || sp.groups < 1 || sp.groups > maxGroups {
-			return fmt.Errorf("groups=%q: want a number from 1 to %d", val, maxGroups)
+			return fmt.Errorf("%s=%q: want a number from 1 to %d", key, val, maxGroups)
 		}
 	case "smr":
 		sp.smr = val

@@ -3,6 +3,7 @@ package schedule
 import (
 	"slices"
 
+	"pcbbench/locks"
 	"pcbbench/pcbinfo"
 )
 
@@ -212,13 +213,19 @@ func tableSubject(name string, sp pcbinfo.Spec, sc *scenario) Subject {
 	}}
 }
 
-// config is the smallest table that sc needs.
-func (sc *scenario) config() pcbinfo.Config {
+// config is the smallest table that sc needs, under sp's own lock unless a simulation cannot run that.
+func (sc *scenario) config(sp pcbinfo.Spec) (pcbinfo.Config, error) {
 	const first = 50000
 	ports := sc.ports
 	if ports == 0 {
 		ports = 2
 	}
-	return pcbinfo.Config{CPUs: len(sc.workers), Conns: 4, Buckets: max(1, sc.buckets), Halfs: 1, Magazine: 2, Seed: 1,
+	c := pcbinfo.Config{CPUs: len(sc.workers), Conns: 4, Buckets: max(1, sc.buckets), Halfs: 1, Magazine: 2, Seed: 1,
 		FirstPort: first, LastPort: uint16(first + ports - 1)}
+	if Refused[sp.Lock] == "" {
+		return c, nil
+	}
+	lock, err := locks.ParseSpec("rw")
+	c.Lock = lock
+	return c, err
 }
