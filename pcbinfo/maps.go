@@ -1,6 +1,9 @@
 package pcbinfo
 
 import (
+	"maps"
+	"sync/atomic"
+
 	"pcbbench/locks/oracle"
 	"pcbbench/locks/probe"
 )
@@ -57,6 +60,36 @@ func (nm *nameMap) remove(inp *Inpcb) {
 	if delete(nm.m, inp.inc); len(nm.m) == n {
 		panic("pcbinfo: remove of an inpcb that is not in the map: " + inp.inc.String())
 	}
+}
+
+// A listeners is the listeners of a table whose lookups take no lock: a map that is never written, but replaced by one that differs in one listener
+// (atomic.Value's example of a read-mostly map). Writers hold the scheme's ports. Who finds the same map before and after other looks knows that no
+// listener came or went between: the collector gives its memory to no other while somebody has it.
+type listeners struct{ now atomic.Pointer[nameMap] }
+
+func (l *listeners) init() { l.now.Store(&nameMap{}) }
+
+// load's Load pairs with replace's Store: a map seen here is whole.
+func (l *listeners) load() *nameMap {
+	probe.Load(&l.now)
+	return l.now.Load()
+}
+
+func (l *listeners) insert(inp *Inpcb) { l.replace(func(nm *nameMap) { nm.insert(inp) }) }
+func (l *listeners) remove(inp *Inpcb) { l.replace(func(nm *nameMap) { nm.remove(inp) }) }
+
+func (l *listeners) replace(change func(nm *nameMap)) {
+	next := newNameMap(0)
+	maps.Copy(next.m, l.load().m)
+	change(&next)
+	probe.Store(&l.now)
+	l.now.Store(&next)
+}
+
+// part is the listeners as a mapped.
+func (l *listeners) part() mapped {
+	return mapped{func(f func(ConnInfo, *Inpcb)) { l.load().each(f) }, func(name *ConnInfo) *Inpcb { return l.load().exact(name) },
+		func() int { return len(l.load().m) }, &twQueue{}}
 }
 
 // A mapped is a part of a table whose names stand in a map, as finish and its audit see it.

@@ -29,6 +29,7 @@ type Scheme struct {
 	// Lockless says that no lock keeps insertions out of a lookup: what it found may be history when it is used. A SYN may so enter the
 	// syncache just after its connection was made, and the ACK that takes it out again finds the connection there (hazard H9).
 	Lockless bool
+	Heap     bool // inpcbs come from the heap, and the collector has them back
 	New      func(Config) (Info, error)
 }
 
@@ -59,6 +60,12 @@ var Schemes = []Scheme{
 	{Name: "shardmap", New: newShardmap, Lock: "rwmutex", Shared: true, Options: []string{"shards"}, Variants: []string{"shards=1"}, Table: true,
 		Doc:    "Go maps under a sync.RWMutex each",
 		Source: "orcaman/concurrent-map and other sharded maps of Go programs"},
+	{Name: "syncmap", New: newSyncmap, Heap: true, Table: true,
+		Doc:    "sync.Map: lookups without a lock, memory by the collector",
+		Source: "Go, sync.Map; internal/sync/hashtriemap.go"},
+	{Name: "xsync", New: newXsync, Heap: true, Table: true,
+		Doc:    "xsync.Map: the same on a hash table of cache-line buckets",
+		Source: "github.com/puzpuzpuz/xsync v4; David et al., ASPLOS 2015 (CLHT)"},
 }
 
 // Names lists the schemes' names in order.
@@ -136,7 +143,7 @@ func (sp *Spec) option(opt string) (err error) {
 func (sp Spec) String() string { return sp.text }
 
 // Collects reports whether reclamation is left to Go's collector, which must then be allowed to run.
-func (sp Spec) Collects() bool { return sp.smr == "gc" }
+func (sp Spec) Collects() bool { return sp.Heap || sp.smr == "gc" }
 
 // New makes a table by the Spec's options over cfg's.
 func (sp Spec) New(cfg Config) (Info, error) {

@@ -243,7 +243,7 @@ func (c *shardmapCPU) insert(inp *Inpcb) {
 	c.unlock(s)
 }
 
-// number gives inp its generation. Its walk's first step is to count gen on, so that what is inserted later is newer.
+// number gives inp its generation. A walk's first step is to count gen on, so that what is inserted later is newer.
 func (c *shardmapCPU) number(inp *Inpcb) {
 	probe.Load(&c.in.gen)
 	inp.gencnt = c.in.gen.Load()
@@ -298,8 +298,9 @@ func (c *shardmapCPU) Connect(inc *ConnInfo) (uint32, error) {
 	inp.wunlock()
 	if err != nil {
 		c.free(inp)
+		return 0, err
 	}
-	return iss, err
+	return iss, nil
 }
 
 // portFree reports whether no listener uses inc's port, and none will while the caller holds ports.
