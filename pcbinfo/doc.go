@@ -31,12 +31,15 @@
 //	    ├── twLock
 //	    ├── syncache bucket
 //	    ├── zone.mu
-//	    └── ports (shardmap, syncmap, xsync, gvisor)
-//	        ├── syncache bucket (held until the syncache has answered and the child is in the table)
-//	        │   ├── shard (shardmap)
-//	        │   │   └── listeners
-//	        │   └── zone.mu
-//	        └── listeners
+//	    ├── ports (shardmap, syncmap, xsync, gvisor)
+//	    │   ├── syncache bucket (held until the syncache has answered and the child is in the table)
+//	    │   │   ├── shard (shardmap)
+//	    │   │   │   └── listeners
+//	    │   │   ├── demux (gvisor)
+//	    │   │   └── zone.mu
+//	    │   ├── listeners
+//	    │   └── demux
+//	    └── segment queue (gvisor)
 //
 // No lock may be waited for inside an SMR section; hashLock → inpcb happens by try only. Builds with the tag witness (package
 // locks/witness) check all that: LockOrder is this tree.

@@ -50,7 +50,8 @@ type Inpcb struct {
 	users    users                  // (a) who is using it: only in torture builds, see guard.go
 	mark     uint32                 // the audit that has met it last; at rest
 	goal     smr.Seq                // (z) of its own retirement: only in torture builds
-	_        [48]byte
+	segs     segmentQueue           // gvisor: its own lock
+	_        [24]byte
 }
 
 func (inp *Inpcb) wlock()   { inp.lock.Lock(nil) }

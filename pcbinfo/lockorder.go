@@ -22,4 +22,7 @@ var LockOrder = [][2]string{
 	{"syncache bucket", "zone.mu"},
 	{"syncache bucket", "shard"},
 	{"shard", "listeners"},
+	{"syncache bucket", "demux"},
+	{"ports", "demux"},
+	{"inpcb", "segment queue"},
 }

@@ -66,6 +66,9 @@ var Schemes = []Scheme{
 	{Name: "xsync", New: newXsync, Heap: true, Table: true,
 		Doc:    "xsync.Map: the same on a hash table of cache-line buckets",
 		Source: "github.com/puzpuzpuz/xsync v4; David et al., ASPLOS 2015 (CLHT)"},
+	{Name: "gvisor", New: newGvisor, Lock: "rwmutex", Shared: true, Table: true,
+		Doc:    "a Go map under a sync.RWMutex, and a queue an endpoint: whoever holds it works off what comes (socket backlog)",
+		Source: "netstack: google/gvisor, pkg/tcpip, 2024"},
 }
 
 // Names lists the schemes' names in order.
