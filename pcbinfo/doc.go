@@ -2,13 +2,15 @@
 //
 // Robert Watson asked it of FreeBSD's tcbinfo in 2007: one lock over all TCP input, held until the segment is
 // done (global); dropped and taken again under reference counts on the inpcb (refcount); split by connection groups
-// (connp); none, as each connection has an owner (owned); or taken out of the lookup altogether (smr). Each answer is one file, and the files are in
+// (connp); none, as each connection has an owner (owned); or taken out of the lookup altogether (smr). Beside them stand
+// what a Go program would do: maps under a lock each (shardmap), maps without one in the lookup (syncmap, xsync), and what the TCP stack in Go does, a
+// backlog an endpoint (gvisor). Each answer is one file, and the files are in
 // the same order, so that two of them side by side differ where their locking differs:
 //
 //	type, constructor, CPU · Input, input · Send · Connect · Listen · Close, Abort · SlowTimo · Walk, Len, Counters, Close
 //
 // What they share is lock-free code that is called with the scheme's locks held: the TCP machine (tcpcb.go), the two hashes
-// and the list (table.go), the half-open connections (syncache.go), type-stable memory (zone.go), and the steps that
+// and the list (table.go), names in maps (maps.go), the half-open connections (syncache.go), type-stable memory (zone.go), and the steps that
 // tie them together (steps.go).
 //
 // # Lock order
@@ -48,5 +50,6 @@
 //
 // FreeBSD's sys/netinet/{in_pcb,tcp_input,tcp_syncache,tcp_timewait,tcp_usrreq,tcp_subr}.c as of 2006 (global), r185773 and
 // r185775 of December 2008 (refcount), and 14 of 2023 (smr); P. Willmann, S. Rixner and A. L. Cox, "An Evaluation of Network Stack
-// Parallelization Strategies in Modern Operating Systems", USENIX ATC 2006 (connp, owned); RFC 9293, 5961, 6056, 6528.
+// Parallelization Strategies in Modern Operating Systems", USENIX ATC 2006 (connp, owned); google/gvisor,
+// pkg/tcpip as of 2024 (gvisor); RFC 9293, 5961, 6056, 6528.
 package pcbinfo

@@ -21,9 +21,10 @@ const (
 //	(c) constant from insertion to removal; written before the block is published and after its last reader
 //	(h) the lock over the hash: tcbinfo in global and refcount, the group in connp, hashLock in smr
 //	(l) the lock over the list: tcbinfo in global and refcount, the group in connp, listLock in smr
-//	(t) the lock over the TIME_WAIT queue: as (l), twLock in smr
+//	(t) the lock over the TIME_WAIT queue: as (l), twLock in smr, syncmap, xsync and gvisor, the shard in shardmap
 //	(p) the inpcb's own lock; the group's in connp
 //	(a) atomic
+//	    names in a map need neither (h) nor (l): the shard's lock guards the map in shardmap, demux in gvisor, its own in syncmap and xsync
 //	in owned, the owner of the part stands for (h), (l), (t) and (p)
 //	(z) the zone: only while the block is free
 //

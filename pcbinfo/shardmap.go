@@ -27,13 +27,14 @@ type shard struct {
 
 type shardmapInfo struct {
 	base
+	_        [lineSize]byte // what walks show is written
 	shards   []shard
 	wildLock locks.RWLock
+	wild     nameMap       // the listeners: under wildLock
 	gen      atomic.Uint64 // the number of walks begun, which is every inpcb's gencnt: read by all, written by walks
-	_        [lineSize - 48]byte
-	wild     nameMap   // the listeners: under wildLock
+	_        [lineSize]byte
 	ports    locks.Mtx // who chooses a port, and whose listener comes or goes
-	_        [lineSize - 24]byte
+	_        [lineSize]byte
 	sc       syncache
 	walk     locks.Mtx // walkers take turns: they share the table's own handle
 	snap     []*Inpcb  // under walk: the inpcbs referenced by the walk

@@ -21,18 +21,18 @@ import (
 
 type xsyncInfo struct {
 	base
-	conns  *xsync.Map[ConnInfo, *Inpcb]
-	wild   listeners     // written under ports
-	gen    atomic.Uint64 // the number of walks begun, which is every inpcb's gencnt: read by all, written by walks
-	_      [lineSize]byte
-	ports  locks.Mtx // who chooses a port, and whose listener comes or goes
-	_      [lineSize]byte
-	twLock locks.Mtx // the TIME_WAIT queue
-	tw     twQueue
-	_      [lineSize]byte
-	sc     syncache
-	walk   locks.Mtx // walkers take turns: they share the table's own handle
-
+	_       [lineSize]byte // what walks show is written
+	conns   *xsync.Map[ConnInfo, *Inpcb]
+	wild    listeners     // written under ports
+	gen     atomic.Uint64 // the number of walks begun, which is every inpcb's gencnt: read by all, written by walks
+	_       [lineSize]byte
+	ports   locks.Mtx // who chooses a port, and whose listener comes or goes
+	_       [lineSize]byte
+	twLock  locks.Mtx // the TIME_WAIT queue
+	tw      twQueue
+	_       [lineSize]byte
+	sc      syncache
+	walk    locks.Mtx // walkers take turns: they share the table's own handle
 	handles []xsyncCPU
 }
 
