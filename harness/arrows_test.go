@@ -50,7 +50,8 @@ var arrows = map[string][]string{
 	"workloads/workloadtest":      {"locks/crew", "locks/oracle", "pcbinfo", "pcbinfo/pcbtest", "workloads", "workloads/netisr"},
 	"workloads/netisr/netisrtest": {"locks", "locks/crew", "locks/oracle", "pcbinfo", "workloads/netisr"},
 
-	"pcbinfo":         {"locks", "locks/oracle", "locks/probe", "locks/smr", "locks/witness"},
+	"pcbinfo": {"locks", "locks/oracle", "locks/probe", "locks/smr", "locks/witness",
+		"github.com/puzpuzpuz/xsync/v4"},
 	"pcbinfo/pcbtest": {"locks/crew", "locks/oracle", "pcbinfo", "github.com/anishathalye/porcupine"},
 
 	"locks":          {"locks/probe", "locks/witness", "github.com/klauspost/cpuid/v2"},

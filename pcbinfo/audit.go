@@ -35,14 +35,17 @@ func (a *auditor) err() error {
 	return oracle.Violated(oracle.Structure, "%w", errors.Join(a.errs...))
 }
 
-// auditTables looks at tables, all of one Info whose generation is newest, and at their syncaches. Nothing else may be running.
-func (z *zone) auditTables(newest, seed uint64, tables []*table, caches []*syncache) error {
+// auditTables looks at tables and maps, all of one Info whose generation is newest, and at their syncaches. Nothing else may be running.
+func (z *zone) auditTables(newest, seed uint64, tables []*table, caches []*syncache, maps ...mapped) error {
 	z.audits += 4
 	a := &auditor{zone: z, met: z.audits, newest: newest, left: int(z.stats().Allocs)}
 	for _, tb := range tables {
 		a.hashes(tb, seed)
 		a.list(tb)
-		a.queue(tb)
+		a.queue(&tb.tw, tb.each)
+	}
+	for i := range maps {
+		a.mapped(&maps[i], seed)
 	}
 	for _, sc := range caches {
 		a.syncache(sc)
@@ -80,7 +83,7 @@ func (a *auditor) hashes(tb *table, seed uint64) {
 
 // inpcb checks one that a hash leads to, and marks it; false ends the chain.
 func (a *auditor) inpcb(inp *Inpcb) bool {
-	if a.left--; a.left < 0 || inp.mark == a.met {
+	if a.left--; a.left < 0 || inp.mark >= a.met {
 		a.fail("%v is met twice in the hash: a circle, or two chains", inp.inc)
 		return false
 	}
@@ -100,6 +103,34 @@ func (a *auditor) inpcb(inp *Inpcb) bool {
 		a.fail("%v is in %v, and in the TIME-WAIT queue: %v", inp.inc, tp.state, inp.onTw)
 	}
 	return true
+}
+
+// mapped compares a map with what stands in it: each under its own name, where it is looked for, once.
+func (a *auditor) mapped(m *mapped, seed uint64) {
+	n := 0
+	m.each(func(name ConnInfo, inp *Inpcb) {
+		if !a.inpcb(inp) {
+			return
+		}
+		inp.mark = a.met + 1
+		if inp.inc != name || inp.hash != inp.inc.hash(seed) || m.find(&name) != inp {
+			a.fail("%v with hash %#x stands in the map as %v", inp.inc, inp.hash, name)
+		}
+		if (name.Fport == 0) != (inp.tp.state == Listen) {
+			a.fail("%v stands in the map in state %v", name, inp.tp.state)
+		}
+		if inp.gencnt > a.newest {
+			a.fail("%v has generation %d, the table %d", name, inp.gencnt, a.newest)
+		}
+		n++
+	})
+	if n != m.count() {
+		a.fail("the map counts %d inpcbs and has %d", m.count(), n)
+	}
+	a.queue(m.tw, func(f func(*Inpcb)) int {
+		m.each(func(_ ConnInfo, inp *Inpcb) { f(inp) })
+		return n
+	})
 }
 
 // list compares the list with the hashes.
@@ -148,9 +179,9 @@ func (tb *table) each(f func(*Inpcb)) (n int) {
 }
 
 // queue compares the TIME-WAIT queue with who says to be in it.
-func (a *auditor) queue(tb *table) {
+func (a *auditor) queue(tw *twQueue, each func(func(*Inpcb)) int) {
 	var prev *Inpcb
-	for inp := tb.tw.head; inp != nil; prev, inp = inp, inp.twNext {
+	for inp := tw.head; inp != nil; prev, inp = inp, inp.twNext {
 		if inp.mark != a.met+1 || !inp.onTw || inp.twPrev != prev {
 			a.fail("%v in %v is in the TIME-WAIT queue, and not in the table, or twice, or linked wrongly", inp.inc, inp.tp.state)
 			return
@@ -160,10 +191,10 @@ func (a *auditor) queue(tb *table) {
 			a.fail("%v expires at %d and stands behind %d", inp.inc, inp.twExpire, prev.twExpire)
 		}
 	}
-	if tb.tw.tail != prev {
+	if tw.tail != prev {
 		a.fail("the TIME-WAIT queue does not end where it says")
 	}
-	tb.each(func(inp *Inpcb) {
+	each(func(inp *Inpcb) {
 		if inp.onTw && inp.mark != a.met+2 {
 			a.fail("%v is not in the TIME-WAIT queue as it says", inp.inc)
 		}

@@ -23,9 +23,11 @@ const (
 //	(g) in pcbgroup, the group that it is in, and all groups for what stands in the wildcard hash; to read, any group
 //	(l) the lock over the list: tcbinfo in global, refcount, rwlock, hashlock and pcbgroup, the group in connp, listLock in smr and epoch; bucket has no list; in
 //	    threelock listLock, by one who has tcbinfo shared, and for those who read it tcbinfo
-//	(t) the lock over the TIME_WAIT queue: as (l), twLock in threelock, smr and epoch, in bucket a CPU's
+//	(t) the lock over the TIME_WAIT queue: as (l), twLock in threelock, smr, epoch, syncmap, xsync and gvisor, the shard in shardmap, in bucket a
+//	    CPU's
 //	(p) the inpcb's own lock; the group's in connp
 //	(a) atomic
+//	    names in a map need neither (h) nor (l): the shard's lock guards the map in shardmap, demux in gvisor, its own in syncmap and xsync
 //	in owned, the owner of the part stands for (h), (l), (t) and (p)
 //	(z) the zone: only while the block is free
 //
@@ -55,7 +57,8 @@ type Inpcb struct {
 	users    users                  // (a) who is using it: only in torture builds, see guard.go
 	mark     uint32                 // the audit that has met it last; at rest
 	goal     smr.Seq                // (z) of its own retirement: only in torture builds
-	_        [40]byte
+	segs     segmentQueue           // gvisor: its own lock
+	_        [16]byte
 }
 
 func (inp *Inpcb) wlock()   { inp.lock.Lock(nil) }

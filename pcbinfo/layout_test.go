@@ -21,6 +21,7 @@ func TestLayout(t *testing.T) {
 		{"offset of the inpcb's lock: lookups need the first line only", unsafe.Offsetof(inp.lock), line},
 		{"size of a segment", unsafe.Sizeof(Segment{}), line},
 		{"size of a syncache bucket", unsafe.Sizeof(syncacheBucket{}), lineSize},
+		{"size of a shard", unsafe.Sizeof(shard{}), 2 * lineSize},
 		{"size of a table", unsafe.Sizeof(tb), 2 * lineSize},
 		{"offset of what a table's writers write", unsafe.Offsetof(tb.list), lineSize},
 	} {

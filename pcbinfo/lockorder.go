@@ -25,4 +25,13 @@ var LockOrder = [][2]string{
 	{"ebucket", "wbucket"},
 	{"ebucket", "syncache bucket"},
 	{"ebucket", "zone.mu"},
+	{"inpcb", "ports"},
+	{"ports", "syncache bucket"},
+	{"ports", "listeners"},
+	{"syncache bucket", "zone.mu"},
+	{"syncache bucket", "shard"},
+	{"shard", "listeners"},
+	{"syncache bucket", "demux"},
+	{"ports", "demux"},
+	{"inpcb", "segment queue"},
 }

@@ -59,7 +59,7 @@ type Config struct {
 	Buckets int        // overrides Conns' choice; 1 puts every key in one bucket
 	Halfs   int        // half-open connections to size the syncache for, at least; default by Conns, see syncacheSize
 	Lock    locks.Spec // the table lock; zero: the scheme's own
-	Groups  int        // connp, pcbgroup: number of groups; default 64, and CPUs
+	Groups  int        // connp, pcbgroup: number of groups, shardmap: of shards; default 64, in pcbgroup CPUs
 	Owners  int        // owned: number of parts, see Owned; default CPUs
 	// Magazine is how many inpcbs go to and from the zone, and wait for a grace period, together; default 64 (a bucket of uma(9)). Small ones
 	// bring memory back sooner.
@@ -194,18 +194,21 @@ func (b *base) Zone() ZoneStats { return b.zone.stats() }
 
 // finish is Close's part that schemes share: an audit of the tables and of the zone, and again when empty has taken out what
 // was in them and its grace periods are over.
-func (b *base) finish(newest uint64, tables []*table, caches []*syncache, empty func()) error {
+func (b *base) finish(newest uint64, tables []*table, caches []*syncache, empty func(), maps ...mapped) error {
 	live := 0
+	for _, m := range maps {
+		live += m.count()
+	}
 	for _, tb := range tables {
 		live += tb.count
 	}
-	err := errors.Join(b.zone.audit(live), b.zone.auditTables(newest, b.cfg.Seed, tables, caches))
+	err := errors.Join(b.zone.audit(live), b.zone.auditTables(newest, b.cfg.Seed, tables, caches, maps...))
 	if err != nil {
 		return err // emptying what is broken may not end
 	}
 	empty()
 	b.zone.drain()
-	return errors.Join(b.zone.audit(0), b.zone.auditTables(newest, b.cfg.Seed, tables, nil))
+	return errors.Join(b.zone.audit(0), b.zone.auditTables(newest, b.cfg.Seed, tables, nil, maps...))
 }
 
 func (b *base) Stats() (s Stats) {

@@ -16,7 +16,7 @@ type Scheme struct {
 	Source  string   // where it comes from
 	Lock    string   // the kind of table lock it takes by default; "" if it has none
 	Shared  bool     // it takes that lock shared as well
-	Options []string // the options it knows: "groups", "smr", "lost", "chain"
+	Options []string // the options it knows: "groups", "smr", "lost", "chain", "shards"
 	// Variants are options under which it works differently, as in "smr=gc": what is checked of it is checked of each of them, too.
 	Variants []string
 	Main     bool // in the default matrix; the others are measured by name, and by "all"
@@ -32,6 +32,7 @@ type Scheme struct {
 	// Lockless says that no lock keeps insertions out of a lookup: what it found may be history when it is used. A SYN may so enter the
 	// syncache just after its connection was made, and the ACK that takes it out again finds the connection there (hazard H9).
 	Lockless bool
+	Heap     bool // inpcbs come from the heap, and the collector has them back
 	New      func(Config) (Info, error)
 }
 
@@ -82,6 +83,18 @@ var Schemes = []Scheme{
 		Table: true, Main: true,
 		Doc:    "lookup in a read section; writers lock one bucket each (chain=nulls: no section, memory reused under the reader)",
 		Source: "FreeBSD main in_pcb_var.h (struct inpbucket); Linux inet_hashtables.c (nulls)"},
+	{Name: "shardmap", New: newShardmap, Lock: "rwmutex", Shared: true, Options: []string{"shards"}, Variants: []string{"shards=1"}, Table: true,
+		Doc:    "Go maps under a sync.RWMutex each",
+		Source: "orcaman/concurrent-map and other sharded maps of Go programs"},
+	{Name: "syncmap", New: newSyncmap, Heap: true, Table: true,
+		Doc:    "sync.Map: lookups without a lock, memory by the collector",
+		Source: "Go, sync.Map; internal/sync/hashtriemap.go"},
+	{Name: "xsync", New: newXsync, Heap: true, Table: true,
+		Doc:    "xsync.Map: the same on a hash table of cache-line buckets",
+		Source: "github.com/puzpuzpuz/xsync v4; David et al., ASPLOS 2015 (CLHT)"},
+	{Name: "gvisor", New: newGvisor, Lock: "rwmutex", Shared: true, Table: true,
+		Doc:    "a Go map under a sync.RWMutex, and a queue an endpoint: whoever holds it works off what comes (socket backlog)",
+		Source: "netstack: google/gvisor, pkg/tcpip, 2024"},
 }
 
 // Names lists the schemes' names in order.
@@ -143,9 +156,9 @@ func (sp *Spec) option(opt string) (err error) {
 		return fmt.Errorf("unknown option %q; known: %s", key, strings.Join(sp.Options, ", "))
 	}
 	switch key {
-	case "groups":
+	case "groups", "shards":
 		if sp.groups, err = strconv.Atoi(val); err != nil || sp.groups < 1 || sp.groups > maxGroups {
-			return fmt.Errorf("groups=%q: want a number from 1 to %d", val, maxGroups)
+			return fmt.Errorf("%s=%q: want a number from 1 to %d", key, val, maxGroups)
 		}
 	case "smr":
 		sp.smr = val
@@ -168,7 +181,7 @@ func (sp *Spec) option(opt string) (err error) {
 func (sp Spec) String() string { return sp.text }
 
 // Collects reports whether reclamation is left to Go's collector, which must then be allowed to run.
-func (sp Spec) Collects() bool { return sp.smr == "gc" }
+func (sp Spec) Collects() bool { return sp.Heap || sp.smr == "gc" }
 
 // New makes a table by the Spec's options over cfg's.
 func (sp Spec) New(cfg Config) (Info, error) {

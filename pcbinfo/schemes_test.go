@@ -9,7 +9,7 @@ import (
 )
 
 func TestParseSpec(t *testing.T) {
-	for _, text := range append(Names(), "connp:groups=16", "smr:smr=gc", "smr:smr=gus", "smr:lost=none", "smr:smr=gc:lost=retry") {
+	for _, text := range append(Names(), "connp:groups=16", "smr:smr=gc", "smr:smr=gus", "smr:lost=none", "smr:smr=gc:lost=retry", "shardmap:shards=3") {
 		sp, err := ParseSpec(text)
 		if err != nil || sp.String() != text {
 			t.Errorf("%q comes back as %q, error %v", text, sp, err)
@@ -24,6 +24,9 @@ func TestParseSpec(t *testing.T) {
 	}
 	if in := newInfo(t, "connp:groups=3", Config{CPUs: 1, Groups: 7}).(*connpInfo); len(in.groups) != 3 {
 		t.Errorf("connp:groups=3 made %d groups", len(in.groups))
+	}
+	if in := newInfo(t, "shardmap:shards=3", Config{CPUs: 1, Groups: 7}).(*shardmapInfo); len(in.shards) != 3 {
+		t.Errorf("shardmap:shards=3 made %d shards", len(in.shards))
 	}
 	if in := newInfo(t, "smr:smr=gc", Config{CPUs: 1}).(*smrInfo); in.dom.Recycles() {
 		t.Error("smr:smr=gc recycles")
@@ -52,18 +55,20 @@ func TestMisses(t *testing.T) {
 // TestParseSpecErrors checks that an error names what is wrong and lists what is known.
 func TestParseSpecErrors(t *testing.T) {
 	for text, want := range map[string][]string{
-		"nosuch":           append(Names(), `"nosuch"`),
-		"":                 Names(),
-		"connp:group=4":    {"connp", `"group"`, "groups"},
-		"smr:groups=4":     {"smr", `"groups"`, "known: smr, lost"},
-		"global:smr=gc":    {"global", `"smr"`},
-		"connp:groups=0":   {`"0"`, "1 to"},
-		"connp:groups=x":   {`"x"`, "1 to"},
-		"connp:groups":     {`""`, "1 to"},
-		"smr:smr=nosuch":   {`"nosuch"`, "gus", "gc"},
-		"smr:smr=gc:what":  {`"what"`},
-		"smr:lost=always":  {`"always"`, "none or retry"},
-		"global:lost=none": {`"lost"`},
+		"nosuch":            append(Names(), `"nosuch"`),
+		"":                  Names(),
+		"connp:group=4":     {"connp", `"group"`, "groups"},
+		"smr:groups=4":      {"smr", `"groups"`, "known: smr, lost"},
+		"global:smr=gc":     {"global", `"smr"`},
+		"connp:groups=0":    {`"0"`, "1 to"},
+		"connp:groups=x":    {`"x"`, "1 to"},
+		"connp:groups":      {`""`, "1 to"},
+		"smr:smr=nosuch":    {`"nosuch"`, "gus", "gc"},
+		"smr:smr=gc:what":   {`"what"`},
+		"smr:lost=always":   {`"always"`, "none or retry"},
+		"global:lost=none":  {`"lost"`},
+		"shardmap:shards=0": {`shards="0"`, "1 to"},
+		"syncmap:shards=2":  {"syncmap", `"shards"`},
 	} {
 		_, err := ParseSpec(text)
 		if err == nil {

@@ -3,6 +3,7 @@ package schedule
 import (
 	"slices"
 
+	"pcbbench/locks"
 	"pcbbench/pcbinfo"
 )
 
@@ -76,6 +77,9 @@ var scenarios = []scenario{
 	{name: "handover-back", doc: "and back again (H5)",
 		before:  cat(listen()),
 		workers: [][]op{{data(1, 0, 10)}, {connect(1), unlisten()}, {listen(), abort(1)}}},
+	{name: "listener-comes", doc: "a listener comes, and then its connection goes: somebody is there all the time (H5)",
+		before:  cat(listen(), open(1), unlisten()),
+		workers: [][]op{{data(1, 0, 10)}, {listen(), abort(1)}}},
 	{name: "two-listeners", doc: "two want one port",
 		workers: [][]op{{listen()}, {listen()}, {syn(1)}},
 		after:   cat(unlisten(), unlisten())},
@@ -228,13 +232,19 @@ func tableSubject(name string, sp pcbinfo.Spec, sc *scenario) Subject {
 	}}
 }
 
-// config is the smallest table that sc needs.
-func (sc *scenario) config() pcbinfo.Config {
+// config is the smallest table that sc needs, under sp's own lock unless a simulation cannot run that.
+func (sc *scenario) config(sp pcbinfo.Spec) (pcbinfo.Config, error) {
 	const first = 50000
 	ports := sc.ports
 	if ports == 0 {
 		ports = 2
 	}
-	return pcbinfo.Config{CPUs: len(sc.workers), Conns: 4, Buckets: max(1, sc.buckets), Halfs: 1, Magazine: 2, Seed: 1,
+	c := pcbinfo.Config{CPUs: len(sc.workers), Conns: 4, Buckets: max(1, sc.buckets), Halfs: 1, Magazine: 2, Seed: 1,
 		FirstPort: first, LastPort: uint16(first + ports - 1)}
+	if Refused[sp.Lock] == "" {
+		return c, nil
+	}
+	lock, err := locks.ParseSpec("rw")
+	c.Lock = lock
+	return c, err
 }

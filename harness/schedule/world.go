@@ -61,7 +61,11 @@ type identity struct {
 
 // world makes the table and does what comes before.
 func (sc *scenario) world(sp pcbinfo.Spec) (*world, error) {
-	in, err := sp.New(sc.config())
+	cfg, err := sc.config(sp)
+	if err != nil {
+		return nil, err
+	}
+	in, err := sp.New(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,8 @@ func checkRaces(in pcbinfo.Info) error {
 	for _, c := range in.Counters() {
 		n[c.Name] = c.Value
 	}
-	for _, name := range []string{"gone", "waited", "lost-race", "upgrade-failed", "group-collisions"} {
+	for _, name := range []string{"gone", "waited", "lost-race", "upgrade-failed", "group-collisions",
+		"stale", "changed", "backlogged", "served"} {
 		if n[name] != 0 {
 			return oracle.Violated(oracle.Conservation, "%d times %s, and nobody raced", n[name], name)
 		}
