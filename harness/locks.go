@@ -3,6 +3,7 @@ package harness
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"time"
 
@@ -89,4 +90,10 @@ func (s *Sample) judge(threads, places int) {
 	if bad, why := s.Noise.Disturbed(s.Watched, threads, places); bad {
 		s.Disturbed = why
 	}
+}
+
+// checkLocks holds the lock benchmark to what it measures, as SelfCheck does the table's.
+func (b *bench) checkLocks(rng *rand.Rand) error {
+	lb := &lockbench.Bench{Clock: b.clock, CPUs: b.cpus, PerNS: b.perNS}
+	return lb.SelfCheck(rng)
 }

@@ -19,7 +19,7 @@ type mean struct{ sum, n float64 }
 func (m *mean) add(v float64) { m.sum, m.n = m.sum+v, m.n+1 }
 
 // value is 0 if none came.
-func (m *mean) value() float64 {
+func (m mean) value() float64 {
 	if m.n == 0 {
 		return 0
 	}

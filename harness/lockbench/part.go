@@ -28,7 +28,8 @@ type part struct {
 	clock   *machine.Clock
 	glances uint64
 	measure int64 // ticks
-	warmed  int64 // when workers may be warm
+	warmed  int64 // when workers may be warm, and when they are given up if they are not
+	given   int64
 	from    int64 // when the measured time began, and when it is to end; written before phase says so
 	to      int64
 	ended   atomic.Int64 // when it did
@@ -88,6 +89,7 @@ func (p *part) run(warm int64) error {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(p.Workers))
 	}
 	p.warmed = p.clock.Now() + warm
+	p.given = p.warmed + int64(float64(patience)/p.clock.NS(1))
 	var wg sync.WaitGroup
 	for i := range p.workers {
 		w := &p.workers[i]

@@ -2,12 +2,13 @@ package lockbench
 
 import (
 	"fmt"
-	"math"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"pcbbench/harness/machine"
 	"pcbbench/locks"
+	"pcbbench/locks/oracle"
 )
 
 // A worker goes through a part. Nobody else looks before it is done, but for what a delegate does for it.
@@ -44,6 +45,9 @@ type worker struct {
 	_ [locks.LinePad]byte
 }
 
+// patience is how long a worker may need to get in for the first time.
+const patience = 10 * time.Second
+
 // beatEvery is how many sections a worker goes without telling.
 const beatEvery = 64
 
@@ -65,11 +69,13 @@ func (w *worker) run() error {
 		}
 		switch w.part.phase.Load() {
 		case warming:
-			w.idle(i)
+			if err := w.idle(i); err != nil {
+				return err
+			}
 		case measuring:
 			w.took(i)
 		default:
-			w.last()
+			w.last(i + 1)
 			return nil
 		}
 	}
@@ -167,15 +173,19 @@ func (w *worker) glimpse() {
 }
 
 // idle is after a section before the measured time. The worker is warm when it has had the lock and its time is over; the last one to be so begins the
-// measured time. Until then the warm ones give way now and then, as others may not have had a CPU.
-func (w *worker) idle(i uint64) {
+// measured time. Until then the warm ones give way now and then, as others may not have had a CPU; but not for ever, as the lock may not let them in.
+func (w *worker) idle(i uint64) error {
 	if w.ours > 0 {
 		w.skip(w.now.room, w.ours)
 	}
 	if i%w.part.glances != 0 {
-		return
+		return nil
 	}
-	if !w.warm && w.part.clock.Now() >= w.part.warmed {
+	now := w.part.clock.Now()
+	if now >= w.part.given {
+		return oracle.Violated(oracle.Progress, "%d of %d workers did not get in in %v", w.part.cold.Load(), w.part.Workers, patience)
+	}
+	if !w.warm && now >= w.part.warmed {
 		w.warm = true
 		w.part.isWarm()
 	}
@@ -186,6 +196,7 @@ func (w *worker) idle(i uint64) {
 			runtime.Gosched()
 		}
 	}
+	return nil
 }
 
 // took is after a section of the measured time, which a worker ends: where all CPUs work, who sleeps may get none for some milliseconds.
@@ -206,7 +217,7 @@ func (w *worker) took(i uint64) {
 
 // last is after the section with which the worker learns that the time is over. It counts for nothing but how long it was waited for: to leave out waits
 // because they were too long for the measured time would be to leave out the longest.
-func (w *worker) last() {
+func (w *worker) last(sections uint64) {
 	if w.ours > 0 {
 		w.note(w.now.room, w.ours)
 	}
@@ -217,5 +228,5 @@ func (w *worker) last() {
 		}
 		w.pen.lift()
 	}
-	w.beat.Store(math.MaxUint64)
+	w.beat.Store(sections)
 }

@@ -27,10 +27,9 @@ func locksCmd(ctx context.Context, args []string, std streams) error {
 	if o.Locks, skipped, err = m.Cases(); err != nil {
 		return errUsage{err}
 	}
-	for i, s := range skipped {
-		skipped[i] = "skipped: " + s
+	if len(skipped) > 0 {
+		o.Notes = "not measured: " + strings.Join(skipped, "\nnot measured: ")
 	}
-	o.Notes = strings.Join(skipped, "\n")
 	return measure(ctx, std, o, reportLocks(skipped))
 }
 
