@@ -25,29 +25,30 @@ const (
 // A part is one stretch of a sample: rooms, and workers that go through them.
 type part struct {
 	Case
-	clock   *machine.Clock
-	glances uint64
-	measure int64 // ticks
-	warmed  int64 // when workers may be warm, and when they are given up if they are not
-	given   int64
-	from    int64 // when the measured time began, and when it is to end; written before phase says so
-	to      int64
-	ended   atomic.Int64 // when it did
-	rooms   []room       // nil: the floor's, which each worker has of its own
-	trace   *trace       // nil: sections are not stamped
-	workers []worker
-	stop    sync.Mutex
-	errs    []error // under stop
-	_       [locks.LinePad]byte
-	phase   atomic.Int32 // read by all at each section, written twice
-	_       [locks.LinePad]byte
-	cold    atomic.Int32 // workers that are not warm
-	_       [locks.LinePad]byte
+	clock    *machine.Clock
+	glances  uint64
+	measure  int64         // ticks
+	patience time.Duration // how long a worker may need to get in for the first time
+	warmed   int64         // when workers may be warm, and when they are given up if they are not
+	given    int64
+	from     int64 // when the measured time began, and when it is to end; written before phase says so
+	to       int64
+	ended    atomic.Int64 // when it did
+	rooms    []room       // nil: the floor's, which each worker has of its own
+	trace    *trace       // nil: sections are not stamped
+	workers  []worker
+	stop     sync.Mutex
+	errs     []error // under stop
+	_        [locks.LinePad]byte
+	phase    atomic.Int32 // read by all at each section, written twice
+	_        [locks.LinePad]byte
+	cold     atomic.Int32 // workers that are not warm
+	_        [locks.LinePad]byte
 }
 
 // newPart makes a part of c. spec is nil for the floor; without a trace, nothing is stamped.
 func (b *Bench) newPart(c Case, spec *locks.Spec, t *trace, d time.Duration, rng *rand.Rand) (p *part, err error) {
-	p = &part{Case: c, clock: b.Clock, glances: c.glances(), measure: b.ticks(d), trace: t}
+	p = &part{Case: c, clock: b.Clock, glances: c.glances(), measure: b.ticks(d), patience: 10 * time.Second, trace: t}
 	if spec != nil {
 		if p.rooms, err = newRooms(c, *spec); err != nil {
 			return nil, err
@@ -89,7 +90,7 @@ func (p *part) run(warm int64) error {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(p.Workers))
 	}
 	p.warmed = p.clock.Now() + warm
-	p.given = p.warmed + int64(float64(patience)/p.clock.NS(1))
+	p.given = p.warmed + int64(float64(p.patience)/p.clock.NS(1))
 	var wg sync.WaitGroup
 	for i := range p.workers {
 		w := &p.workers[i]

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
-	"time"
 
 	"pcbbench/harness/machine"
 	"pcbbench/locks"
@@ -44,9 +43,6 @@ type worker struct {
 
 	_ [locks.LinePad]byte
 }
-
-// patience is how long a worker may need to get in for the first time.
-const patience = 10 * time.Second
 
 // beatEvery is how many sections a worker goes without telling.
 const beatEvery = 64
@@ -183,7 +179,7 @@ func (w *worker) idle(i uint64) error {
 	}
 	now := w.part.clock.Now()
 	if now >= w.part.given {
-		return oracle.Violated(oracle.Progress, "%d of %d workers did not get in in %v", w.part.cold.Load(), w.part.Workers, patience)
+		return oracle.Violated(oracle.Progress, "%d of %d workers did not get in in %v", w.part.cold.Load(), w.part.Workers, w.part.patience)
 	}
 	if !w.warm && now >= w.part.warmed {
 		w.warm = true
