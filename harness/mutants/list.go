@@ -10,4 +10,4 @@ var controls = []string{"scheme global/", "scheme refcount/", "scheme connp/", "
 	"dispatch direct/", "dispatch deferred/", "dispatch netisr2/", "dispatch hybrid/", "dispatch feedback/", "dispatch connp-t/", "dispatch squeue/"}
 
 // List is every mutant.
-var List = slices.Concat(schemeMutants, reclaimMutants, lockMutants, tableMutants, tcpMutants, dispatchMutants, harnessMutants)
+var List = slices.Concat(schemeMutants, reclaimMutants, lockMutants, tableMutants, tcpMutants, dispatchMutants, harnessMutants, lockbenchMutants)
