@@ -97,6 +97,15 @@ func checkCapture(rng *rand.Rand) error {
 			}
 		}
 	}
+	for i := range 64 {
+		bound := float64(uint64(1<<63) >> i)
+		if n := occurrences(runs, bound); streaks[i] != n {
+			return wrong("streaks %v: %d of %v, not %d", runs, n, bound, streaks[i])
+		}
+		if n := occurrences(gaps, bound); starves[i] != n {
+			return wrong("gaps %v: %d of %v, not %d", gaps, n, bound, starves[i])
+		}
+	}
 	for _, p := range []float64{0.5, 0.9, 1} {
 		if got, want := streaks.percentile(p), weighed(runs, p); got != want {
 			return wrong("streaks %v: %v of them are up to %v, not %v", runs, p, want, got)
@@ -109,6 +118,15 @@ func checkCapture(rng *rand.Rand) error {
 }
 
 func floorPow2(n int) float64 { return float64(uint64(1) << (bits.Len(uint(n)) - 1)) }
+
+func occurrences(list []float64, v float64) (n uint64) {
+	for _, x := range list {
+		if x == v {
+			n++
+		}
+	}
+	return n
+}
 
 // weighed is the largest of values such that those below it make up less than the share p of their sum; 0 if there are none.
 func weighed(values []float64, p float64) (answer float64) {
@@ -144,10 +162,12 @@ func checkTrace(rng *rand.Rand) error {
 	held := make([]float64, workers)
 	first, last := make([]int64, workers), make([]int64, workers)
 	var order []entry
+	logged := 0
 	for now := int64(900); now < t.ended+100; now++ {
 		w := rng.IntN(workers)
 		e := event{arrived: now - 5, acquired: now, released: now + 1 + int64(w)}
 		pens[w].log(e)
+		logged++
 		if now >= t.from && now <= t.ended {
 			order = append(order, entry{now - t.from, w})
 			held[w] += float64(1 + w)
@@ -160,6 +180,10 @@ func checkTrace(rng *rand.Rand) error {
 	}
 	for i := range pens {
 		pens[i].lift()
+	}
+	t.each(func(int, *event) { logged-- })
+	if logged != 0 {
+		return wrong("%d more sections were logged than are in the trace", logged)
 	}
 	if got := t.entries(); !slices.Equal(got, order) {
 		return wrong("%d sections in the measured time, not %d, or another order", len(got), len(order))
@@ -325,7 +349,22 @@ func (b *Bench) checkSample(rng *rand.Rand) error {
 			return wrong("%s: %d sections of which %d wrote, with counters at %d", c.Name(), got.sections, got.writes, writes)
 		}
 	}
+	if err := b.trace.checkHandOffs(); err != nil {
+		return fmt.Errorf("%s: %w", c.Name(), err)
+	}
 	return res.checkValues()
+}
+
+// checkHandOffs: who was handed the lock had arrived when another worker let go.
+func (t *trace) checkHandOffs() (err error) {
+	released := map[int64][]int{}
+	t.each(func(worker int, e *event) { released[e.released] = append(released[e.released], worker) })
+	t.each(func(worker int, e *event) {
+		if e.before != 0 && (e.before < e.arrived || len(released[e.before]) == 1 && released[e.before][0] == worker) {
+			err = wrong("worker %d arrived at %d and was handed the lock at %d, when %v let go", worker, e.arrived, e.before, released[e.before])
+		}
+	})
+	return err
 }
 
 // checkValues: metrics are known, each once and in order, and agree with each other.
@@ -387,6 +426,15 @@ type faulty struct {
 	lines []line
 	left  int // sections before it
 	fault func(lines []line)
+	undo  func(lines []line) // if not nil, the next section does not see it, but the last one's is there
+}
+
+func (f *faulty) Lock(n *locks.Node) {
+	f.anyLock.Lock(n)
+	if f.undo != nil && f.left <= 0 {
+		f.undo(f.lines)
+		f.left = 1
+	}
 }
 
 func (f *faulty) Unlock(n *locks.Node) {
@@ -398,12 +446,13 @@ func (f *faulty) Unlock(n *locks.Node) {
 
 // faults are what a lock that does not exclude leaves behind.
 var faults = []struct {
-	what  string
-	fault func(lines []line)
+	what        string
+	fault, undo func(lines []line)
 }{
-	{"loses a section", func(lines []line) { lines[0].seq--; lines[0].done--; lines[1].seq-- }},
-	{"loses a line's write", func(lines []line) { lines[1].seq-- }},
-	{"has another one inside", func(lines []line) { lines[0].done-- }},
+	{"loses a section", func(lines []line) { lines[0].seq--; lines[0].done--; lines[1].seq-- }, nil},
+	{"loses a line's write", func(lines []line) { lines[1].seq-- }, nil},
+	{"has another one inside", func(lines []line) { lines[0].done-- }, nil},
+	{"shows a line's write too late", func(lines []line) { lines[1].seq-- }, func(lines []line) { lines[1].seq++ }},
 }
 
 // checkFault: whatever a lock does wrong, and in whichever part, there is no result.
@@ -415,7 +464,7 @@ func (b *Bench) checkFault(rng *rand.Rand) error {
 		p, err := b.newPart(c, &spec, t, d, rng)
 		if err == nil && now == in {
 			r := &p.rooms[0]
-			r.lock = &faulty{r.lock, r.lines, 1 + rng.IntN(20), f.fault}
+			r.lock = &faulty{r.lock, r.lines, 1 + rng.IntN(20), f.fault, f.undo}
 		}
 		now++
 		return p, err
