@@ -141,7 +141,7 @@ func (r *Result) cpu(c *counts) float64 { return c.wall * float64(r.Places) / fl
 // read takes from a trace what it tells.
 func (r *Result) read(t *trace) {
 	r.Waits, r.HandOffs = hdrhistogram.New(1, maxTicks, 2), hdrhistogram.New(1, maxTicks, 2)
-	note := func(h *hdrhistogram.Histogram, ticks int64) { _ = h.RecordValue(min(max(0, ticks), maxTicks)) } // of two CPUs' clocks one may be behind
+	note := func(h *hdrhistogram.Histogram, ticks int64) { _ = h.RecordValue(min(max(1, ticks), maxTicks)) } // of two CPUs' clocks one may be behind
 	t.each(func(_ int, e *event) {
 		note(r.Waits, e.acquired-e.arrived)
 		if e.before != 0 {

@@ -394,7 +394,7 @@ func (r *Result) checkValues() error {
 	if e := near("sections", got["locks/s"]*r.Plain.wall/1e9, float64(r.Plain.sections)); e != nil {
 		return e
 	}
-	if e := near("over", got["over-ns"], max(0, got["ns/lock"]-got["floor-ns"])); e != nil {
+	if e := near("over", got["over-ns"], max(leastOver, got["ns/lock"]-got["floor-ns"])); e != nil {
 		return e
 	}
 	least := 1 / float64(r.Workers)

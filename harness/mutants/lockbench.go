@@ -28,7 +28,7 @@ var lockbenchMutants = []Mutant{
 	{Name: "Q11", File: "harness/lockbench/load.go", Kind: Account, Subject: "harness", What: "thinking times up to the average",
 		Old: "	most := 2 * float64(c.Think) * perNS\n", New: "	most := float64(c.Think) * perNS\n"},
 	{Name: "Q12", File: "harness/lockbench/values.go", Kind: Account, Subject: "harness", What: "over is beyond the section's nominal length",
-		Old: "max(0, r.cpu(plain)-r.Floor)", New: "max(0, r.cpu(plain)-float64(r.Critical+r.Think))"},
+		Old: "max(leastOver, r.cpu(plain)-r.Floor)", New: "max(leastOver, r.cpu(plain)-float64(r.Critical+r.Think))"},
 	{Name: "Q13", File: "harness/lockbench/worker.go", Kind: Account, Subject: "harness", What: "a hand-off is one's own, too, and one that nobody waited for",
 		Old: "		if !w.now.read && w.part.Reads == 0 && head.holder != int64(w.id) && head.released >= w.arrived {\n", New: "		if !w.now.read {\n"},
 }

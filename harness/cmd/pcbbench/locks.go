@@ -81,29 +81,44 @@ func atLeast0(text string) (int, error) {
 	return n, nil
 }
 
-// reportLocks prints the tables of a results file, and who is not in them.
+// reportLocks prints what showLocks does, of a results file, and who is not in it.
 func reportLocks(skipped []string) func(streams, string) error {
 	return func(std streams, path string) error {
 		f, err := file.Load(path)
 		if err != nil {
 			return err
 		}
-		var records []lockbench.Record
-		for _, r := range f.Results {
-			rec := lockbench.Record{Name: string(r.Name), Values: map[string]float64{}, Disturbed: r.Disturbed}
-			for _, val := range r.Values {
-				v, unit := file.Written(val)
-				rec.Values[unit] = v
-			}
-			records = append(records, rec)
-		}
-		if err := lockbench.Report(std.out, records); err != nil {
+		if err := showLocks(std, f, lockRecords(f)); err != nil {
 			return err
 		}
 		if len(skipped) > 0 {
-			fmt.Fprintf(std.out, "\nNot measured:\n  %s\n", strings.Join(skipped, "\n  "))
+			_, err = fmt.Fprintf(std.out, "\nNot measured:\n  %s\n", strings.Join(skipped, "\n  "))
 		}
-		fmt.Fprintln(std.out)
-		return proven(std.out, f)
+		return err
 	}
+}
+
+// showLocks prints the tables of records, and what is known of the code.
+func showLocks(std streams, f *file.File, records []lockbench.Record) error {
+	if err := lockbench.Report(std.out, records); err != nil {
+		return err
+	}
+	fmt.Fprintln(std.out)
+	return proven(std.out, f)
+}
+
+// lockRecords are f's results of locks.
+func lockRecords(f *file.File) (records []lockbench.Record) {
+	for _, r := range f.Results {
+		if !strings.HasPrefix(string(r.Name), lockbench.Benchmark+"/") {
+			continue
+		}
+		rec := lockbench.Record{Name: string(r.Name), Values: map[string]float64{}, Disturbed: r.Disturbed}
+		for _, val := range r.Values {
+			v, unit := file.Written(val)
+			rec.Values[unit] = v
+		}
+		records = append(records, rec)
+	}
+	return records
 }

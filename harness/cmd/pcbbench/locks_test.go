@@ -49,6 +49,9 @@ func TestLocks(t *testing.T) {
 		if procs == 1 {
 			continue
 		}
+		if code, again, errs := pcbbench(t, "summary", paths[0]); code != exitOK || !strings.HasPrefix(out, again) {
+			t.Errorf("told again: exit code %d, %s\n%s", code, errs, again)
+		}
 		var stat, warn strings.Builder
 		if err := benchstat(streams{out: &stat, err: &warn}, "-col", "/lock", "-row", "/reads", "-filter", "/policy:spin-park", paths[0]); err != nil || warn.Len() > 0 {
 			t.Errorf("benchstat: %v, %s", err, &warn)
