@@ -16,17 +16,19 @@ HISTORYFLAGS ?=
 export WHY   ?=
 # Flags for pcbbench exact, as in: make exact EXACTFLAGS='-schemes smr -mixes churn -laps 10'
 EXACTFLAGS ?=
+# Flags for pcbbench locks, as in: make locks LOCKSFLAGS='-locks mtx,mcs -workers 8 -critical 0,100,1000'
+LOCKSFLAGS ?=
 # Flags for pcbbench compare, as in: make compare OLD=a NEW=b COMPAREFLAGS='-format markdown'
 COMPAREFLAGS ?=
 # Flags for pcbbench torture and for the mutants, as in: make torture TORTUREFLAGS='-duration 8h'
 TORTUREFLAGS ?=
 MUTANTFLAGS  ?=
 
-.PHONY: help torture mutants bench dispatch quick sweep handoff compare ab aa gate history baseline list build test race torture-test fuzz schedules exact lint check clean
+.PHONY: help torture mutants bench dispatch quick sweep handoff locks compare ab aa gate history baseline list build test race torture-test fuzz schedules exact lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  variables: TRACE=file.pcap BENCHFLAGS='...' SWEEPFLAGS='...' TORTUREFLAGS='...' SCHEDULESFLAGS='...' COMPAREFLAGS='...' ABFLAGS='...' AAFLAGS='...' BASE=revision EXACTFLAGS='...' MUTANTFLAGS='...' HISTORYFLAGS='...' OLD=file NEW=file FILE=file WHY='...' RESULTS=folder"
+	@echo "  variables: TRACE=file.pcap BENCHFLAGS='...' SWEEPFLAGS='...' TORTUREFLAGS='...' SCHEDULESFLAGS='...' COMPAREFLAGS='...' ABFLAGS='...' AAFLAGS='...' BASE=revision EXACTFLAGS='...' LOCKSFLAGS='...' MUTANTFLAGS='...' HISTORYFLAGS='...' OLD=file NEW=file FILE=file WHY='...' RESULTS=folder"
 
 bench: build ## measure the default matrix (5 minutes) or, with TRACE=file.pcap, the replay of a capture
 	@$(BIN) bench -results $(RESULTS) $(if $(TRACE),-trace '$(TRACE)') $(BENCHFLAGS)
@@ -43,6 +45,9 @@ sweep: build ## offer each dispatch × scheme pair 10% to 120% of its maximum, a
 
 handoff: build ## what handing a packet to another thread costs, by a workstream, a ring, a channel and a wake-up (half a minute)
 	@$(BIN) handoff -results $(RESULTS)
+
+locks: build ## every lock by itself: throughput, waiting and fairness, 1 worker, all CPUs and four times as many (3 minutes)
+	@$(BIN) locks -results $(RESULTS) $(LOCKSFLAGS)
 
 compare: build ## compare two results files: OLD=… NEW=…; or the arms of one of pcbbench ab: OLD=…
 	@test '$(OLD)' = baseline || test -f '$(OLD)' || { echo "make compare: OLD='$(OLD)' is no file" >&2; exit 2; }

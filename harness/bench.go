@@ -18,6 +18,7 @@ import (
 
 	"pcbbench"
 	"pcbbench/harness/handoff"
+	"pcbbench/harness/lockbench"
 	"pcbbench/harness/machine"
 	"pcbbench/harness/proof"
 )
@@ -26,12 +27,14 @@ import (
 type Options struct {
 	Experiments []Experiment
 	Handoffs    []handoff.Case
+	Locks       []lockbench.Case
 	Processes   int           // fresh processes, at least 1
 	Rounds      int           // samples of each experiment a process
 	Budget      time.Duration // about how long the whole may take; the measured time of a sample follows from it
 	Measure     time.Duration // the measured time of a sample, if not 0; Budget then means nothing
 	Seed        uint64
-	Dir         string // results folder; the file goes into <Dir>/<machine>/
+	Dir         string // results folder; the file goes into <Dir>/<machine>/, or
+	Folder      string // if not "", into <Dir>/<Folder>/<machine>/
 	Notes       string // lines for the file, as comments
 	Stderr      io.Writer
 	Command     []string // the command that runs Child
@@ -59,8 +62,8 @@ func Validate(es []Experiment) error {
 func Run(ctx context.Context, o Options) (path string, err error) {
 	facts := machine.Gather()
 	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)}, machine.KeyValue{Key: "code", Value: pcbbench.Code()},
-		machine.KeyValue{Key: "torture", Value: proof.Of(o.Dir, append(subjects(o.Experiments), handoffSubjects(o.Handoffs)...))})
-	f, err := create(filepath.Join(o.Dir, facts.Slug()), run)
+		machine.KeyValue{Key: "torture", Value: proof.Of(o.Dir, slices.Concat(subjects(o.Experiments), handoffSubjects(o.Handoffs), lockbench.Subjects(o.Locks)))})
+	f, err := create(filepath.Join(o.Dir, o.Folder, facts.Slug()), run)
 	if err != nil {
 		return "", err
 	}
@@ -68,6 +71,11 @@ func Run(ctx context.Context, o Options) (path string, err error) {
 	out := &wholeLines{f: f}
 	if err := writeHeader(out, facts.Stable(), run); err != nil {
 		return f.Name(), err
+	}
+	if len(o.Locks) > 0 {
+		if err := writeLockUnits(out); err != nil {
+			return f.Name(), err
+		}
 	}
 	for line := range strings.Lines(o.Notes) {
 		if _, err := fmt.Fprintln(out, "#", strings.TrimRight(line, "\n")); err != nil {
@@ -146,7 +154,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	r.progress.start(r.samples(r.Rounds) * r.Processes)
 	for p := range r.Processes {
-		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p)}
+		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Locks: r.Locks, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p)}
 		if err := r.process(ctx, job, r.line); err != nil {
 			return err
 		}
@@ -159,7 +167,7 @@ func (r *runner) run(ctx context.Context) error {
 }
 
 // each is how many samples a round has.
-func (r *runner) each() int { return len(r.Experiments) + len(r.Handoffs) }
+func (r *runner) each() int { return len(r.Experiments) + len(r.Handoffs) + len(r.Locks) }
 
 // samples is how many samples that many rounds of a process have.
 func (r *runner) samples(rounds int) int {
@@ -188,7 +196,7 @@ func (r *runner) plan(ctx context.Context) (time.Duration, error) {
 	}
 	r.progress.say("trying each of %d experiments", r.each())
 	start := time.Now()
-	job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Rounds: 1, Timing: Timing{warmTime, time.Millisecond}, Seed: r.Seed}
+	job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Locks: r.Locks, Rounds: 1, Timing: Timing{warmTime, time.Millisecond}, Seed: r.Seed}
 	if err := r.process(ctx, job, func([]byte) error { return nil }); err != nil {
 		return 0, err
 	}
@@ -209,6 +217,9 @@ func (r *runner) plan(ctx context.Context) (time.Duration, error) {
 
 // thin leaves out worker counts, or loads where there are no more than two counts, and says so; it reports whether there was anything to leave out.
 func (r *runner) thin() (ok bool) {
+	if len(r.Locks) > 0 {
+		return r.thinLocks()
+	}
 	what := "worker counts"
 	fewer, ok := thin(r.Experiments, (*Experiment).workers)
 	if !ok {

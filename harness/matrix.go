@@ -177,7 +177,7 @@ func WorkerCounts(cpus int) (ns []int) {
 }
 
 // thin leaves out every second value of key between the fewest and the most; ok is false if none lies between.
-func thin(es []Experiment, key func(*Experiment) float64) (fewer []Experiment, ok bool) {
+func thin[T any](es []T, key func(*T) float64) (fewer []T, ok bool) {
 	var values []float64
 	for i := range es {
 		values = append(values, key(&es[i]))

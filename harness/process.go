@@ -16,13 +16,15 @@ import (
 
 	"pcbbench"
 	"pcbbench/harness/handoff"
+	"pcbbench/harness/lockbench"
 )
 
-// A Job is what one process measures: rounds of all experiments and hand-offs, each round in a random order of its own. Before them come the closed-loop
+// A Job is what one process measures: rounds of all experiments, hand-offs and locks, each round in a random order of its own. Before them come the closed-loop
 // maxima that loads are a share of.
 type Job struct {
 	Experiments []Experiment
 	Handoffs    []handoff.Case
+	Locks       []lockbench.Case
 	Rounds      int
 	Timing      Timing
 	Seed        uint64
@@ -59,6 +61,15 @@ func Child(in io.Reader, out, errs io.Writer) error {
 		}
 		list, most = append(list, handoffCase{c}), max(most, 2)
 	}
+	for _, c := range job.Locks {
+		if err := c.Check(); err != nil {
+			return err
+		}
+		if err := c.Refusal(); err != nil {
+			return err
+		}
+		list, most = append(list, lockCase{c}), max(most, c.Workers)
+	}
 	b, err := newBench(most)
 	if err != nil {
 		return err
@@ -66,6 +77,7 @@ func Child(in io.Reader, out, errs io.Writer) error {
 	if b.plant = job.Plant; job.PerNS != 0 {
 		b.perNS = job.PerNS
 	}
+	b.locks = &lockbench.Bench{Clock: b.clock, CPUs: b.cpus, PerNS: b.perNS}
 	rounds := slices.Repeat([][]measurable{first}, peakSamples)
 	rounds = append(rounds, slices.Repeat([][]measurable{list}, job.Rounds)...)
 	if err := b.rounds(rounds, job, out, errs); err != nil || !job.Orders {

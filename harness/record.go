@@ -135,29 +135,44 @@ func (s *Sample) values(clock *machine.Clock) (vs []benchfmt.Value) {
 		put("walk-ns", float64(s.WalkTime)/float64(s.Walks))
 	}
 	s.dispatch(put, clock)
-	if s.Class != "" {
-		put("pingpong-ns", (s.OneWay[0]+s.OneWay[1])/2)
-		put("pingpong-class", classCode[s.Class])
-	}
+	s.distance(put)
 	s.noise(put)
 	s.counts(put)
 	return vs
 }
 
+// distance is how far the first two workers' CPUs were apart.
+func (s *Sample) distance(put func(string, float64)) {
+	if s.Class != "" {
+		put("pingpong-ns", (s.OneWay[0]+s.OneWay[1])/2)
+		put("pingpong-class", classCode[s.Class])
+	}
+}
+
 var classCode = map[machine.Class]float64{machine.Near: 1, machine.Far: 2, machine.Moved: 3}
 
 func (s *Sample) noise(put func(string, float64)) {
+	put("mul-ns", s.NSMul)
+	put("late", s.Late)
+	s.others(put)
+	s.switches(put)
+	s.mark(put)
+}
+
+// others are who else took the CPUs.
+func (s *Sample) others(put func(string, float64)) {
 	known := func(unit string, c machine.Count) {
 		if c.Known {
 			put(unit, float64(c.N))
 		}
 	}
-	put("mul-ns", s.NSMul)
-	put("late", s.Late)
 	known("rundelay-ns", s.Noise.RunDelay)
 	known("steal-ns", s.Noise.Steal)
 	known("foreign-ns", s.Noise.Foreign)
-	s.switches(put)
+}
+
+// mark says whether the sample was disturbed.
+func (s *Sample) mark(put func(string, float64)) {
 	disturbed := 0.0
 	if s.Disturbed != "" {
 		disturbed = 1

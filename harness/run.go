@@ -86,7 +86,7 @@ func (r *run) measure(s *Sample) error {
 	if v := r.v; !v.spec.Collects() { // else the collector is the scheme's grace period
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	}
-	s.OneWay[0] = r.pingPong()
+	s.OneWay[0] = r.b.pingPong(len(r.ds))
 	s.NSMul = 1 / locks.CalibrateDelay()
 	var wg sync.WaitGroup
 	threads := r.threads()
@@ -117,14 +117,8 @@ func (r *run) measure(s *Sample) error {
 	if err := r.await(&wg); err != nil {
 		return err
 	}
-	s.OneWay[1] = r.pingPong()
-	if s.OneWay[0] > 0 && s.OneWay[1] > 0 {
-		s.Class = machine.Classify(s.OneWay[0], s.OneWay[1])
-	}
-	n, places := r.crowd()
-	if bad, why := s.Noise.Disturbed(s.Watched, n, places); bad {
-		s.Disturbed = why
-	}
+	s.OneWay[1] = r.b.pingPong(len(r.ds))
+	s.judge(r.crowd())
 	return r.sum(s, mem)
 }
 
@@ -146,11 +140,11 @@ func mallocs() uint64 {
 }
 
 // pingPong classifies where the first two workers' CPUs are; 0 if there is only one.
-func (r *run) pingPong() float64 {
-	if len(r.ds) < 2 || len(r.b.cpus) < 2 || r.b.cpus[0] == r.b.cpus[1] {
+func (b *bench) pingPong(workers int) float64 {
+	if workers < 2 || len(b.cpus) < 2 || b.cpus[0] == b.cpus[1] {
 		return 0
 	}
-	oneWay, ok := machine.PingPong(r.b.cpus[0], r.b.cpus[1])
+	oneWay, ok := machine.PingPong(b.cpus[0], b.cpus[1])
 	if !ok {
 		return 0
 	}

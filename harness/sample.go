@@ -7,6 +7,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"pcbbench/harness/lockbench"
 	"pcbbench/harness/machine"
 	"pcbbench/locks"
 	"pcbbench/pcbinfo"
@@ -31,6 +32,7 @@ type bench struct {
 	cpus  []int   // in the order in which workers are placed
 	perNS float64 // units of locks.Delay in a nanosecond
 	plant Plant
+	locks *lockbench.Bench // of a process's locks
 }
 
 func newBench(workers int) (*bench, error) {

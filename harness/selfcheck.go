@@ -35,7 +35,7 @@ func SelfCheck(seed uint64, beat func(worker int)) error {
 	}
 	config := func(rng *rand.Rand) error { return b.checkConfig(rng, au) }
 	for _, part := range []func(*rand.Rand) error{b.checkClock, b.checkValues, b.checkNoise, checkMatrix, checkHeader, checkLayout, checkSubjects, checkProof,
-		checkRunner, config, samples} {
+		checkRunner, config, samples, b.checkLocks} {
 		beat(0)
 		if err := oracle.Guard(func() error { return part(rng) }); err != nil {
 			return fmt.Errorf("harness seed %d: %w", seed, err)

@@ -149,17 +149,3 @@ func TestFloor(t *testing.T) {
 	l.Unlock(n)
 	l.Unlock(nil)
 }
-
-func BenchmarkLock(b *testing.B) {
-	for _, s := range locks.Specs() {
-		for _, workers := range []int{1, runtime.GOMAXPROCS(0), 4 * runtime.GOMAXPROCS(0)} {
-			l, err := s.New(workers)
-			if err != nil {
-				continue // a spinning lock with too few CPUs
-			}
-			b.Run(fmt.Sprintf("lock=%v/workers=%d", s, workers), func(b *testing.B) {
-				locktest.Bench(b, l, workers)
-			})
-		}
-	}
-}

@@ -14,4 +14,4 @@ var controls = []string{
 }
 
 // List is every mutant.
-var List = slices.Concat(schemeMutants, reclaimMutants, lockMutants, shelfExclusiveMutants, queueMutants, sharedMutants, freebsdMutants, groupMutants, bucketMutants, mapMutants, tableMutants, tcpMutants, dispatchMutants, harnessMutants)
+var List = slices.Concat(schemeMutants, reclaimMutants, lockMutants, shelfExclusiveMutants, queueMutants, sharedMutants, freebsdMutants, groupMutants, bucketMutants, mapMutants, lockbenchMutants, tableMutants, tcpMutants, dispatchMutants, harnessMutants)

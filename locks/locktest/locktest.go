@@ -1,4 +1,4 @@
-// Package locktest tortures and measures locks: one driver for each, for every kind in locks.Kinds and for the busted locks that
+// Package locktest tortures locks: one driver for every kind in locks.Kinds and for the busted locks that
 // show that the torture finds faults.
 package locktest
 

@@ -23,6 +23,11 @@ func TestInterruptSweep(t *testing.T) {
 	interrupted(t, "/load=", "The knee is", "sweep", "-measure", "20ms", "-rounds", "1000", "-schemes", "global", "-dispatch", "direct", "-workers", "1", "-loads", "20,50")
 }
 
+// TestInterruptLocks does so in a measurement of locks.
+func TestInterruptLocks(t *testing.T) {
+	interrupted(t, "BenchmarkLocks", "Throughput and waiting", "locks", "-measure", "5ms", "-rounds", "1000", "-locks", "mtx,mcs", "-workers", "1")
+}
+
 // interrupted runs a command until its results file has that text, and interrupts it.
 func interrupted(t *testing.T, has, shows, name string, flags ...string) {
 	t.Helper()
@@ -37,6 +42,9 @@ func interrupted(t *testing.T, has, shows, name string, flags ...string) {
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
+	}
+	if name == "locks" {
+		dir = filepath.Join(dir, name)
 	}
 	awaitResult(t, dir, has)
 	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {

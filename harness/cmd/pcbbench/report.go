@@ -30,6 +30,9 @@ func report(std streams, path string) error {
 		return errUsage{err}
 	}
 	t := compare.NewTable(f)
+	if records := lockRecords(f); len(t.Settings) == 0 && len(records) > 0 {
+		return showLocks(std, f, records)
+	}
 	if len(t.Settings) == 0 {
 		return errUsage{fmt.Errorf("%s holds no result of a table", path)}
 	}
