@@ -104,6 +104,11 @@ func newLinWorkers(all *crew.Crew, in pcbinfo.Info, sp pcbinfo.Spec, c *Config, 
 	teams := make([]linTeam, (c.Table.CPUs+teamSize-1)/teamSize)
 	for i := range teams {
 		teams[i] = linTeam{places: places(i), config: c, misses: sp.Misses, once: sp.Once, crew: all, began: time.Now()}
+		for j := range teams[i].places {
+			if p := &teams[i].places[j]; !sp.Lockless {
+				p.acts = append(p.acts, p.exact...)
+			}
+		}
 	}
 	workers := make([]*linWorker, c.Table.CPUs)
 	for i := range workers {

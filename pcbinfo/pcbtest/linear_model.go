@@ -124,6 +124,8 @@ func (a linAct) onPeer(l *linLife, acked uint32) pcbinfo.Outcome {
 		return pcbinfo.DropOld
 	case linComplete:
 		return pcbinfo.GotAck
+	case linOpen:
+		return pcbinfo.DropOld // a copy of the SYN that opened it
 	}
 	return pcbinfo.DropRst // linLookupShared
 }
@@ -134,6 +136,8 @@ func (a linAct) onHalf(l *linLife) pcbinfo.Outcome {
 	case a == linOpen && l.at == linNobody:
 		l.at = linHalf
 		return pcbinfo.GotSyn
+	case a == linOpen && l.at == linHalf:
+		return pcbinfo.GotSynDup
 	case a == linComplete && l.at == linHalf:
 		l.at = linOpened
 		return pcbinfo.GotAccept

@@ -19,6 +19,7 @@ type linPlace struct {
 	listeners []pcbinfo.ConnInfo
 	before    []linAct // what the owner does to all names before a history
 	acts      []linAct // what is done in it; what stands twice is twice as likely
+	exact     []linAct // and where a lookup's answer is no history when it is used
 	ephemeral bool
 }
 
@@ -78,7 +79,8 @@ func linPlaces(team int) []linPlace {
 			listeners: []pcbinfo.ConnInfo{any(linPassive + team)},
 			before:    []linAct{linListen, linOpen},
 			acts: []linAct{linComplete, linComplete, linComplete, linComplete, linReset, linClose, linSend, linLookup, linLookup,
-				linLookupShared, linListen, linListen, linShut, linPoke}},
+				linLookupShared, linListen, linListen, linShut, linPoke},
+			exact: []linAct{linOpen, linOpen}}, // else a late SYN makes a second half (pcbinfo.Scheme.Lockless)
 		4: ephemeral(linEphemeral),
 		5: ephemeral(linEphemeral + 1),
 	}
