@@ -93,7 +93,7 @@ func (tb *table) mustBeNew(inp *Inpcb) {
 
 // mustBeUnseen panics if a block that readers may stand on is to be free at once.
 func (z *zone) mustBeUnseen(inp *Inpcb) {
-	if z.dom != nil && z.dom.Recycles() && inp.is(inpDropped) {
+	if (z.objs != nil || z.dom != nil && z.dom.Recycles()) && inp.is(inpDropped) {
 		panic(oracle.Violated(oracle.Reclaim, "%v was in the table and is freed without a grace period", inp.inc))
 	}
 }
@@ -102,6 +102,23 @@ func (z *zone) mustBeUnseen(inp *Inpcb) {
 func (z *zone) mustBeOver(inp *Inpcb) {
 	if !z.dom.Poll(inp.goal) {
 		panic(oracle.Violated(oracle.Reclaim, "%v comes back before the readers are gone that may stand on it", inp.inc))
+	}
+}
+
+// mustBeAlone panics if a block comes back while somebody stands on it.
+func mustBeAlone(inp *Inpcb) {
+	if n := inp.stood.Load(); n != 0 {
+		panic(oracle.Violated(oracle.Reclaim, "%v comes back while %d stand on it", inp.inc, n))
+	}
+}
+
+// stand notes that c protects inp in that slot, nil: nothing any more. What is protected too late is never stood on.
+func (c *smrCPU) stand(slot int, inp *Inpcb) {
+	if at := c.stands[slot]; at != nil {
+		at.stood.Add(-1)
+	}
+	if c.stands[slot] = inp; inp != nil {
+		inp.stood.Add(1)
 	}
 }
 

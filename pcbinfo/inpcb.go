@@ -33,7 +33,7 @@ type Inpcb struct {
 	inc      ConnInfo              // (c)
 	hash     uint32                // (c)
 	gen      uint32                // (z) which life of this memory this is
-	_        [8]byte
+	obj      smr.Object            // (a) for reclamation that protects single blocks, see hop.go
 
 	lock  locks.RW
 	refs  atomic.Int32 // (a) the table's and one for each pointer held outside a lock
@@ -50,7 +50,8 @@ type Inpcb struct {
 	users    users                  // (a) who is using it: only in torture builds, see guard.go
 	mark     uint32                 // the audit that has met it last; at rest
 	goal     smr.Seq                // (z) of its own retirement: only in torture builds
-	_        [48]byte
+	stood    atomic.Int32           // (a) who stands on it under protection: only in torture builds
+	_        [44]byte
 }
 
 func (inp *Inpcb) wlock()   { inp.lock.Lock(nil) }

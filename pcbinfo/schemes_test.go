@@ -24,7 +24,7 @@ func TestParseSpec(t *testing.T) {
 	if in := newInfo(t, "connp:groups=3", Config{CPUs: 1, Groups: 7}).(*connpInfo); len(in.groups) != 3 {
 		t.Errorf("connp:groups=3 made %d groups", len(in.groups))
 	}
-	if in := newInfo(t, "smr:smr=gc", Config{CPUs: 1}).(*smrInfo); in.dom.Recycles() {
+	if in := newInfo(t, "smr:smr=gc", Config{CPUs: 1}).(*smrInfo); in.zone.dom.Recycles() {
 		t.Error("smr:smr=gc recycles")
 	}
 }
