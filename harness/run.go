@@ -338,6 +338,7 @@ func (r *run) arrivals(d *workloads.Driver, phase int32) {
 // rest is what a worker does that has nothing to do. One that waits for an arrival polls, since nobody rings when that comes.
 func (r *run) rest(d *workloads.Driver) {
 	if d.Arriving() {
+		d.Idle()
 		r.t.Yield()
 	} else {
 		d.Await()
@@ -420,6 +421,7 @@ func (r *run) until(i int, d *workloads.Driver, w *worker, target uint64, done f
 		if r.turn(i, d, w, 0, draining, d.Before(target)) {
 			w.beat.Add(1)
 		} else {
+			d.Idle()
 			r.t.Yield()
 		}
 	}

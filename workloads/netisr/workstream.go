@@ -34,6 +34,7 @@ type workstream struct {
 	wakes    Wakes // the worker's
 	at       At
 	handlers []Protocol
+	table    pcbinfo.CPU // the handle's; nil: there is no table
 	// Of models that keep the table to their workstreams, see request.go:
 	asked     []*request // under lock
 	answering []*request // the worker's, as is what follows: what it took from asked
@@ -55,6 +56,9 @@ type work struct {
 
 func newWorkstream(c *Config, handle int, out Dispatcher) *workstream {
 	ws := &workstream{poll: c.Poll, now: c.Now, wakes: NewWakes(c.Now), handlers: c.Protocols, at: At{handle, out}}
+	if c.Table != nil {
+		ws.table = c.Table.CPU(handle)
+	}
 	witness.Name(&ws.lock, "workstream")
 	for i := range c.Protocols {
 		n := c.Protocols[i].QLimit
@@ -131,9 +135,16 @@ func (ws *workstream) Run() int {
 // one who set them to look again; so nothing stays behind in a queue.
 func (ws *workstream) Serve() {
 	for stop := false; !stop; {
+		ws.Idle()
 		ws.signal.Wait()
 		ws.woken()
 		_, stop = ws.run()
+	}
+}
+
+func (ws *workstream) Idle() {
+	if ws.table != nil {
+		ws.table.Idle()
 	}
 }
 
