@@ -82,7 +82,7 @@ func allBusted(t *testing.T) []busted {
 		bustedDomains("stale epoch, one-epoch lag (E4)", newEBR(1, false), "wait", "wait-two", "poll", "inside"),
 		bustedDomains("zero-epoch lag (E12)", newEBR(0, true), "wait", "wait-two", "poll", "inside"),
 		bustedDomains("one-epoch lag (E13)", newEBR(1, true), "wait", "wait-two", "poll", "inside"),
-		bustedObjects("the scan looks at one slot a CPU", newHazard(oneSlot), "reuse", "chain", "middle"),
+		bustedObjects("the scan looks at one slot a CPU", newHazard(oneSlot), "chain", "middle"),
 		bustedObjects("the scan skips a walker", newHazard(skipsFirstCPU), "reuse", "chain", "middle"),
 		bustedObjects("protection is published late", newHazard(publishesLate), "reuse", "chain", "middle"),
 		bustedQueues("a worker does not look again", oracle.Progress, leavesEarly, "A A", "A|A"),
