@@ -22,7 +22,7 @@ COMPAREFLAGS ?=
 TORTUREFLAGS ?=
 MUTANTFLAGS  ?=
 
-.PHONY: help torture mutants bench dispatch quick sweep handoff compare ab aa gate history baseline list build test race torture-test fuzz schedules exact lint check clean
+.PHONY: help torture mutants bench dispatch quick sweep handoff reclaim compare ab aa gate history baseline list build test race torture-test fuzz schedules exact lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ sweep: build ## offer each dispatch × scheme pair 10% to 120% of its maximum, a
 
 handoff: build ## what handing a packet to another thread costs, by a workstream, a ring, a channel and a wake-up (half a minute)
 	@$(BIN) handoff -results $(RESULTS)
+
+reclaim: build ## what safe memory reclamation costs readers and writers, and how much memory waits, also under a reader that stalls (a minute)
+	@$(BIN) reclaim -results $(RESULTS)
 
 compare: build ## compare two results files: OLD=… NEW=…; or the arms of one of pcbbench ab: OLD=…
 	@test '$(OLD)' = baseline || test -f '$(OLD)' || { echo "make compare: OLD='$(OLD)' is no file" >&2; exit 2; }

@@ -20,18 +20,21 @@ import (
 	"pcbbench/harness/handoff"
 	"pcbbench/harness/machine"
 	"pcbbench/harness/proof"
+	"pcbbench/harness/reclaim"
 )
 
 // Options are a bench run's.
 type Options struct {
 	Experiments []Experiment
 	Handoffs    []handoff.Case
+	Reclaims    []reclaim.Case
 	Processes   int           // fresh processes, at least 1
 	Rounds      int           // samples of each experiment a process
 	Budget      time.Duration // about how long the whole may take; the measured time of a sample follows from it
 	Measure     time.Duration // the measured time of a sample, if not 0; Budget then means nothing
 	Seed        uint64
 	Dir         string // results folder; the file goes into <Dir>/<machine>/
+	Folder      string // or, if this is not empty, into <Dir>/<Folder>/<machine>/: for results that are not of tables
 	Notes       string // lines for the file, as comments
 	Stderr      io.Writer
 	Command     []string // the command that runs Child
@@ -59,8 +62,8 @@ func Validate(es []Experiment) error {
 func Run(ctx context.Context, o Options) (path string, err error) {
 	facts := machine.Gather()
 	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)}, machine.KeyValue{Key: "code", Value: pcbbench.Code()},
-		machine.KeyValue{Key: "torture", Value: proof.Of(o.Dir, append(subjects(o.Experiments), handoffSubjects(o.Handoffs)...))})
-	f, err := create(filepath.Join(o.Dir, facts.Slug()), run)
+		machine.KeyValue{Key: "torture", Value: proof.Of(o.Dir, append(subjects(o.Experiments), append(handoffSubjects(o.Handoffs), reclaimSubjects(o.Reclaims)...)...))})
+	f, err := create(filepath.Join(o.Dir, o.Folder, facts.Slug()), run)
 	if err != nil {
 		return "", err
 	}
@@ -146,7 +149,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	r.progress.start(r.samples(r.Rounds) * r.Processes)
 	for p := range r.Processes {
-		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p)}
+		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Reclaims: r.Reclaims, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p)}
 		if err := r.process(ctx, job, r.line); err != nil {
 			return err
 		}
@@ -159,7 +162,7 @@ func (r *runner) run(ctx context.Context) error {
 }
 
 // each is how many samples a round has.
-func (r *runner) each() int { return len(r.Experiments) + len(r.Handoffs) }
+func (r *runner) each() int { return len(r.Experiments) + len(r.Handoffs) + len(r.Reclaims) }
 
 // samples is how many samples that many rounds of a process have.
 func (r *runner) samples(rounds int) int {
@@ -188,7 +191,7 @@ func (r *runner) plan(ctx context.Context) (time.Duration, error) {
 	}
 	r.progress.say("trying each of %d experiments", r.each())
 	start := time.Now()
-	job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Rounds: 1, Timing: Timing{warmTime, time.Millisecond}, Seed: r.Seed}
+	job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Reclaims: r.Reclaims, Rounds: 1, Timing: Timing{warmTime, time.Millisecond}, Seed: r.Seed}
 	if err := r.process(ctx, job, func([]byte) error { return nil }); err != nil {
 		return 0, err
 	}

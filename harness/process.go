@@ -16,6 +16,7 @@ import (
 
 	"pcbbench"
 	"pcbbench/harness/handoff"
+	"pcbbench/harness/reclaim"
 )
 
 // A Job is what one process measures: rounds of all experiments and hand-offs, each round in a random order of its own. Before them come the closed-loop
@@ -23,6 +24,7 @@ import (
 type Job struct {
 	Experiments []Experiment
 	Handoffs    []handoff.Case
+	Reclaims    []reclaim.Case
 	Rounds      int
 	Timing      Timing
 	Seed        uint64
@@ -58,6 +60,12 @@ func Child(in io.Reader, out, errs io.Writer) error {
 			return err
 		}
 		list, most = append(list, handoffCase{c}), max(most, 2)
+	}
+	for _, c := range job.Reclaims {
+		if err := c.Check(); err != nil {
+			return err
+		}
+		list, most = append(list, reclaimCase{c}), max(most, c.CPUs())
 	}
 	b, err := newBench(most)
 	if err != nil {

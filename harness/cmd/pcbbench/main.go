@@ -16,6 +16,7 @@
 //	pcbbench netstat    run experiments once and show what netisr's queues did, as netstat -Q does
 //	pcbbench exact      count what a worker does to shared memory (needs the tag count)
 //	pcbbench handoff    measure what handing a packet to another thread costs, in several ways
+//	pcbbench reclaim    measure what safe memory reclamation costs, in time and in memory
 //	pcbbench list       the schemes, locks, mixes, dispatch models and roles
 //
 // Run a subcommand with -h for its flags.
@@ -65,6 +66,7 @@ func commands() []command {
 		{"netstat", "run experiments once and show what netisr's queues did", netstat},
 		{"exact", "count what a worker does to shared memory: the same digits in every run", exactCmd},
 		{"handoff", "measure what handing a packet to another thread costs", handoffCmd},
+		{"reclaim", "measure what safe memory reclamation costs", reclaimCmd},
 		{"list", "list schemes, locks, mixes, dispatch models and roles", list},
 		{"process", "measure the job on standard input (started by bench)", process},
 	}
