@@ -69,7 +69,8 @@ type trial struct {
 // warmTime is how long everybody works before the clock starts.
 const warmTime = 5 * time.Millisecond
 
-var errStarved = errors.New("reclaim: no section in the measured time: it is too short")
+// ErrStarved says that somebody got nothing done in the measured time, as happens on a busy machine.
+var ErrStarved = errors.New("reclaim: nothing was done in the measured time: it is too short")
 
 // Measure takes about d, or twice as long as a reader stalls. cpus are to be used in that order; they mean nothing unless c pins. An error says that a block was reused under a
 // reader, was lost, or was one too many; or that threads cannot be pinned.
@@ -121,7 +122,7 @@ func (c Case) Measure(clock *machine.Clock, cpus []int, d time.Duration) (*Resul
 		return nil, err
 	}
 	if res.Sections == 0 || c.Do == Grace && w.grace.TotalCount() == 0 || c.Do == Update && w.retires == 0 {
-		return nil, errStarved
+		return nil, ErrStarved
 	}
 	res.Retires, res.Busy, res.Peak, res.Slices = w.retires, w.busy, w.peak, w.slices
 	return res, nil

@@ -30,7 +30,7 @@ func measure(t *testing.T, c Case) *Result {
 		if err == nil {
 			return res
 		}
-		if err != errStarved {
+		if err != ErrStarved {
 			t.Fatal(err)
 		}
 	}

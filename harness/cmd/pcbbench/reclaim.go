@@ -25,6 +25,7 @@ func reclaimCmd(ctx context.Context, args []string, std streams) error {
 	fs.IntVar(&o.Processes, "processes", 5, "fresh processes over which the samples are spread")
 	fs.IntVar(&o.Rounds, "rounds", 2, "samples of each setting a process")
 	fs.StringVar(&o.Dir, "results", "results", "results folder")
+	kinds := fs.String("smr", "all", "comma-separated kinds of reclamation, see list")
 	quick := fs.Bool("quick", false, "one process, one round, 20 ms: a first table in some seconds")
 	if err := parse(fs, std, args); err != nil {
 		return err
@@ -39,10 +40,29 @@ func reclaimCmd(ctx context.Context, args []string, std streams) error {
 		return err
 	}
 	n := cpus(machine.Gather().Topology)
-	if o.Reclaims = reclaim.Cases(n); n == 1 {
+	if n == 1 {
 		o.Notes = reclaim.OneCPU
 	}
+	var err error
+	if o.Reclaims, err = reclaimCases(*kinds, n); err != nil {
+		return errUsage{err}
+	}
 	return measure(ctx, std, o, func(std streams, path string) error { return reportReclaim(std, path, o.Reclaims) })
+}
+
+// reclaimCases are those of the kinds that are named.
+func reclaimCases(kinds string, cpus int) ([]reclaim.Case, error) {
+	cases := reclaim.Cases(cpus)
+	if kinds == "all" {
+		return cases, nil
+	}
+	names := strings.Split(kinds, ",")
+	for _, name := range names {
+		if _, err := smr.Find(name); err != nil {
+			return nil, fmt.Errorf("-smr: %w", err)
+		}
+	}
+	return slices.DeleteFunc(cases, func(c reclaim.Case) bool { return !slices.Contains(names, c.SMR) }), nil
 }
 
 // reportReclaim prints tables of medians, kinds as rows.
@@ -84,7 +104,7 @@ func (t *reclaimTables) table(title, do string, cell func(reclaim.Case) string) 
 		head += "\t" + setting(c)
 	}
 	fmt.Fprintln(t.w, head)
-	for _, k := range smr.Kinds {
+	for _, k := range t.measured() {
 		line := "  " + k.Name
 		for _, c := range settings {
 			c.SMR = k.Name
@@ -97,6 +117,13 @@ func (t *reclaimTables) table(title, do string, cell func(reclaim.Case) string) 
 		fmt.Fprintln(t.w, line)
 	}
 	fmt.Fprintln(t.w)
+}
+
+// measured are the kinds that cases are of.
+func (t *reclaimTables) measured() []smr.Kind {
+	return slices.DeleteFunc(slices.Clone(smr.Kinds), func(k smr.Kind) bool {
+		return !slices.ContainsFunc(t.cases, func(c reclaim.Case) bool { return c.SMR == k.Name })
+	})
 }
 
 // setting is what is above a column.
@@ -157,7 +184,7 @@ func (t *reclaimTables) course(c reclaim.Case, peak float64) (s string) {
 // kinds says of each what its reader pays and what bound there is; where it can be counted, with the number.
 func (t *reclaimTables) kinds() {
 	fmt.Fprintln(t.w, "Bound of what is retired and not free")
-	for _, k := range smr.Kinds {
+	for _, k := range t.measured() {
 		bound := k.Bound
 		for _, c := range t.cases {
 			if n := t.median(c, "backlog-bound"); c.SMR == k.Name && !math.IsNaN(n) {
