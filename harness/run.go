@@ -384,6 +384,7 @@ func (r *run) users(d *workloads.Driver, w *worker) {
 			d.AwaitHandled()
 		}
 	}
+	d.IdleUsers()
 	r.t.End()
 }
 
@@ -413,6 +414,7 @@ func (r *run) drain(i int, d *workloads.Driver, w *worker) {
 	if !r.failed.Load() {
 		r.t.Poll(i) // requests that their users did not wait for
 	}
+	d.Idle()
 }
 
 // until takes turns until done, sending batches of the laps before target.

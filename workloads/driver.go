@@ -19,7 +19,7 @@ type Driver struct {
 	t      *Traffic
 	port   netisr.Dispatcher
 	cpu    pcbinfo.CPU     // the users'
-	home   pcbinfo.CPU     // the input context's
+	home   pcbinfo.CPU     // the input context's, if it uses one
 	timer  bool            // this driver's users run the table's clock
 	polled []netisr.Worker // on this CPU
 	peers  []*Driver       // under spray: all drivers

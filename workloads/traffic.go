@@ -65,7 +65,9 @@ func (w *Workload) Start(in pcbinfo.Info, y Way) *Traffic {
 	t.clock = t.Isr.User(w.Workers)
 	for i, r := range w.Rings {
 		t.Drivers = append(t.Drivers, t.driver(i, r))
-		t.Drivers[i].home = t.table[h.contexts[i]]
+		if !y.Model.Owns { // else the table is not the contexts' to use
+			t.Drivers[i].home = t.table[h.contexts[i]]
+		}
 	}
 	t.workers = make([][]netisr.Worker, w.Workers)
 	if !y.Roles.Netisr {
@@ -167,6 +169,7 @@ func (t *Traffic) Play(i int, laps uint64, step func() bool) {
 		}
 	}
 	t.Poll(i) // requests that their users did not wait for
+	t.Drivers[i].Idle()
 }
 
 // End notes that a driver has sent and served all that it will.
@@ -205,15 +208,20 @@ func (d *Driver) Await() {
 
 // Idle says that the input context's CPU of the table has nothing to do for now, nor have those that it polls for (see pcbinfo.CPU).
 func (d *Driver) Idle() {
-	d.home.Idle()
+	if d.home != nil {
+		d.home.Idle()
+	}
 	for _, w := range d.polled {
 		w.Idle()
 	}
 }
 
+// IdleUsers says so of the users' CPU.
+func (d *Driver) IdleUsers() { d.cpu.Idle() }
+
 // AwaitHandled sleeps until there is a batch to be served, or there will be none.
 func (d *Driver) AwaitHandled() {
-	d.cpu.Idle()
+	d.IdleUsers()
 	if d.users.Sleep(func() bool { return d.t.Over() || d.Answerable() || d.Finished() }) && d.Answerable() { // else woken for the end
 		d.wakes.Rung(&d.users)
 	}
@@ -249,4 +257,5 @@ func (t *Traffic) Timer() {
 		t.clock.Idle()
 		t.timer.Sleep(func() bool { return t.Over() || t.ticks.Load() != last })
 	}
+	t.clock.Idle()
 }

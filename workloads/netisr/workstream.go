@@ -135,15 +135,15 @@ func (ws *workstream) Run() int {
 // one who set them to look again; so nothing stays behind in a queue.
 func (ws *workstream) Serve() {
 	for stop := false; !stop; {
-		ws.Idle()
 		ws.signal.Wait()
 		ws.woken()
 		_, stop = ws.run()
 	}
 }
 
+// Idle is the polling thread's. Where the table is kept to the workstreams others may run one after Stop, so that who has run it says so.
 func (ws *workstream) Idle() {
-	if ws.table != nil {
+	if ws.table != nil && ws.cpu == nil {
 		ws.table.Idle()
 	}
 }
@@ -176,6 +176,9 @@ func (ws *workstream) run() (n int, stop bool) {
 		for proto := range ws.handlers {
 			n += ws.answer() + ws.process(proto, math.MaxInt)
 		}
+	}
+	if ws.table != nil && (!ws.poll || ws.cpu != nil) { // a polling thread goes on to other things, and says so itself
+		ws.table.Idle()
 	}
 	ws.flags &^= running
 	stop = ws.stopping
