@@ -175,7 +175,7 @@ func (z *zone) retire(cpu int, inp *Inpcb) {
 	zc.peak = max(zc.peak, zc.retired)
 	zc.pending.push(inp)
 	if z.objs != nil {
-		if zc.pending.n >= z.objs.Batch() {
+		if zc.pending.n >= min(z.objs.Batch(), z.size) {
 			z.sweep(zc)
 		}
 		return
