@@ -24,7 +24,7 @@ COMPAREFLAGS ?=
 TORTUREFLAGS ?=
 MUTANTFLAGS  ?=
 
-.PHONY: help torture mutants bench dispatch quick sweep handoff locks compare ab aa gate history baseline list build test race torture-test fuzz schedules exact lint check clean
+.PHONY: help torture mutants bench dispatch quick sweep handoff locks reclaim compare ab aa gate history baseline list build test race torture-test fuzz schedules exact lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ handoff: build ## what handing a packet to another thread costs, by a workstream
 
 locks: build ## every lock by itself: throughput, waiting and fairness, 1 worker, all CPUs and four times as many (3 minutes)
 	@$(BIN) locks -results $(RESULTS) $(LOCKSFLAGS)
+
+reclaim: build ## what safe memory reclamation costs readers and writers, and how much memory waits, also under a reader that stalls (a minute)
+	@$(BIN) reclaim -results $(RESULTS)
 
 compare: build ## compare two results files: OLD=… NEW=…; or the arms of one of pcbbench ab: OLD=…
 	@test '$(OLD)' = baseline || test -f '$(OLD)' || { echo "make compare: OLD='$(OLD)' is no file" >&2; exit 2; }

@@ -18,9 +18,9 @@ import (
 // itself (locktest, smrtest, pcbtest, …) only harness/torture may import one.
 var arrows = map[string][]string{
 	"harness/cmd/pcbbench": {"harness", "harness/aa", "harness/compare", "harness/compare/file", "harness/compare/gate", "harness/compare/history", "harness/compare/verdict",
-		"harness/revision", "harness/handoff", "harness/lockbench", "harness/machine", "harness/proof", "harness/schedule", "harness/torture",
+		"harness/revision", "harness/handoff", "harness/lockbench", "harness/reclaim", "harness/machine", "harness/proof", "harness/schedule", "harness/torture",
 		"locks", "locks/probe", "locks/smr", "pcbinfo", "workloads", "workloads/netisr"}, // to list what there is
-	"harness": {"harness/handoff", "harness/lockbench", "harness/machine", "harness/proof", "locks", "pcbinfo", "workloads", "workloads/netisr",
+	"harness": {"harness/handoff", "harness/lockbench", "harness/reclaim", "harness/machine", "harness/proof", "locks", "pcbinfo", "workloads", "workloads/netisr",
 		"locks/oracle", "locks/smr", // its check of itself
 		"locks/probe", "locks/witness", // what is counted
 		"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/perf/benchfmt", "golang.org/x/perf/benchunit"},
@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"harness/revision":        {},
 	"harness/handoff":         {"harness/machine", "locks", "pcbinfo", "workloads/netisr", "github.com/HdrHistogram/hdrhistogram-go"},
 	"harness/lockbench":       {"harness/machine", "locks", "locks/oracle", "github.com/HdrHistogram/hdrhistogram-go"},
+	"harness/reclaim":         {"harness/machine", "locks", "locks/smr", "github.com/HdrHistogram/hdrhistogram-go"},
 	"harness/machine":         {"github.com/klauspost/cpuid/v2", "github.com/loov/hrtime", "golang.org/x/sys/unix"},
 
 	"workloads":        {"locks", "pcbinfo", "workloads/inet", "workloads/netisr", "workloads/pcap", "github.com/HdrHistogram/hdrhistogram-go"},

@@ -21,6 +21,7 @@ import (
 	"pcbbench/harness/lockbench"
 	"pcbbench/harness/machine"
 	"pcbbench/harness/proof"
+	"pcbbench/harness/reclaim"
 )
 
 // Options are a bench run's.
@@ -28,6 +29,7 @@ type Options struct {
 	Experiments []Experiment
 	Handoffs    []handoff.Case
 	Locks       []lockbench.Case
+	Reclaims    []reclaim.Case
 	Processes   int           // fresh processes, at least 1
 	Rounds      int           // samples of each experiment a process
 	Budget      time.Duration // about how long the whole may take; the measured time of a sample follows from it
@@ -62,7 +64,7 @@ func Validate(es []Experiment) error {
 func Run(ctx context.Context, o Options) (path string, err error) {
 	facts := machine.Gather()
 	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)}, machine.KeyValue{Key: "code", Value: pcbbench.Code()},
-		machine.KeyValue{Key: "torture", Value: proof.Of(o.Dir, slices.Concat(subjects(o.Experiments), handoffSubjects(o.Handoffs), lockbench.Subjects(o.Locks)))})
+		machine.KeyValue{Key: "torture", Value: proof.Of(o.Dir, slices.Concat(subjects(o.Experiments), handoffSubjects(o.Handoffs), reclaimSubjects(o.Reclaims), lockbench.Subjects(o.Locks)))})
 	f, err := create(filepath.Join(o.Dir, o.Folder, facts.Slug()), run)
 	if err != nil {
 		return "", err
@@ -154,7 +156,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	r.progress.start(r.samples(r.Rounds) * r.Processes)
 	for p := range r.Processes {
-		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Locks: r.Locks, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p)}
+		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Locks: r.Locks, Reclaims: r.Reclaims, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p)}
 		if err := r.process(ctx, job, r.line); err != nil {
 			return err
 		}
@@ -167,7 +169,9 @@ func (r *runner) run(ctx context.Context) error {
 }
 
 // each is how many samples a round has.
-func (r *runner) each() int { return len(r.Experiments) + len(r.Handoffs) + len(r.Locks) }
+func (r *runner) each() int {
+	return len(r.Experiments) + len(r.Handoffs) + len(r.Locks) + len(r.Reclaims)
+}
 
 // samples is how many samples that many rounds of a process have.
 func (r *runner) samples(rounds int) int {
@@ -196,7 +200,7 @@ func (r *runner) plan(ctx context.Context) (time.Duration, error) {
 	}
 	r.progress.say("trying each of %d experiments", r.each())
 	start := time.Now()
-	job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Locks: r.Locks, Rounds: 1, Timing: Timing{warmTime, time.Millisecond}, Seed: r.Seed}
+	job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Locks: r.Locks, Reclaims: r.Reclaims, Rounds: 1, Timing: Timing{warmTime, time.Millisecond}, Seed: r.Seed}
 	if err := r.process(ctx, job, func([]byte) error { return nil }); err != nil {
 		return 0, err
 	}

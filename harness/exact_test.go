@@ -46,7 +46,7 @@ func counted(t *testing.T, laps int, es ...Experiment) string {
 
 // everyCount is every scheme, with every reclamation, under connections that come and go, with a walker, and behind every dispatch model that can be counted.
 func everyCount() (es []Experiment) {
-	for _, s := range append(pcbinfo.Names(), "connp:groups=16", "pcbgroup:groups=16", "smr:smr=epoch", "smr:smr=gc", "smr:lost=retry", "bucket:chain=nulls") {
+	for _, s := range append(pcbinfo.Names(), "connp:groups=16", "pcbgroup:groups=16", "smr:smr=epoch", "smr:smr=qsbr", "smr:smr=hazard", "smr:smr=refcount", "smr:smr=gc", "smr:lost=retry", "bucket:chain=nulls") {
 		es = append(es, few(s, "churn"))
 	}
 	for _, s := range []string{"global", "refcount", "rwlock", "hashlock", "threelock", "smr"} {

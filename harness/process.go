@@ -17,6 +17,7 @@ import (
 	"pcbbench"
 	"pcbbench/harness/handoff"
 	"pcbbench/harness/lockbench"
+	"pcbbench/harness/reclaim"
 )
 
 // A Job is what one process measures: rounds of all experiments, hand-offs and locks, each round in a random order of its own. Before them come the closed-loop
@@ -25,6 +26,7 @@ type Job struct {
 	Experiments []Experiment
 	Handoffs    []handoff.Case
 	Locks       []lockbench.Case
+	Reclaims    []reclaim.Case
 	Rounds      int
 	Timing      Timing
 	Seed        uint64
@@ -69,6 +71,12 @@ func Child(in io.Reader, out, errs io.Writer) error {
 			return err
 		}
 		list, most = append(list, lockCase{c}), max(most, c.Workers)
+	}
+	for _, c := range job.Reclaims {
+		if err := c.Check(); err != nil {
+			return err
+		}
+		list, most = append(list, reclaimCase{c}), max(most, c.CPUs())
 	}
 	b, err := newBench(most)
 	if err != nil {

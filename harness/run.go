@@ -332,6 +332,7 @@ func (r *run) arrivals(d *workloads.Driver, phase int32) {
 // rest is what a worker does that has nothing to do. One that waits for an arrival polls, since nobody rings when that comes.
 func (r *run) rest(d *workloads.Driver) {
 	if d.Arriving() {
+		d.Idle()
 		r.t.Yield()
 	} else {
 		d.Await()
@@ -377,6 +378,7 @@ func (r *run) users(d *workloads.Driver, w *worker) {
 			d.AwaitHandled()
 		}
 	}
+	d.IdleUsers()
 	r.t.End()
 }
 
@@ -406,6 +408,7 @@ func (r *run) drain(i int, d *workloads.Driver, w *worker) {
 	if !r.failed.Load() {
 		r.t.Poll(i) // requests that their users did not wait for
 	}
+	d.Idle()
 }
 
 // until takes turns until done, sending batches of the laps before target.
@@ -414,6 +417,7 @@ func (r *run) until(i int, d *workloads.Driver, w *worker, target uint64, done f
 		if r.turn(i, d, w, 0, draining, d.Before(target)) {
 			w.beat.Add(1)
 		} else {
+			d.Idle()
 			r.t.Yield()
 		}
 	}

@@ -93,7 +93,7 @@ func (tb *table) mustBeNew(inp *Inpcb) {
 
 // mustBeUnseen panics if a block that readers may stand on is to be free at once.
 func (z *zone) mustBeUnseen(inp *Inpcb) {
-	if z.dom != nil && z.dom.Recycles() && inp.is(inpDropped) {
+	if (z.objs != nil || z.dom != nil && z.dom.Recycles()) && inp.is(inpDropped) {
 		panic(oracle.Violated(oracle.Reclaim, "%v was in the table and is freed without a grace period", inp.inc))
 	}
 }
@@ -109,6 +109,23 @@ func (z *zone) mustBeOver(inp *Inpcb) {
 func (c *epochCPU) mustBeInside(inp *Inpcb) {
 	if !c.inside {
 		panic(oracle.Violated(oracle.Reclaim, "%v is tried outside of the section in which it was found", inp.inc))
+	}
+}
+
+// mustBeAlone panics if a block comes back while somebody stands on it.
+func mustBeAlone(inp *Inpcb) {
+	if n := inp.stood.Load(); n != 0 {
+		panic(oracle.Violated(oracle.Reclaim, "%v comes back while %d stand on it", inp.inc, n))
+	}
+}
+
+// stand notes that c protects inp in that slot, nil: nothing any more. What is protected too late is never stood on.
+func (c *smrCPU) stand(slot int, inp *Inpcb) {
+	if at := c.stands[slot]; at != nil {
+		at.stood.Add(-1)
+	}
+	if c.stands[slot] = inp; inp != nil {
+		inp.stood.Add(1)
 	}
 }
 

@@ -44,6 +44,7 @@ type Inpcb struct {
 	refs  atomic.Int32  // (a) the table's and one for each pointer held outside a lock
 	flags uint32        // (p)
 	name  atomic.Uint64 // (h), read without: 0 outside of a chain; only with chain=nulls, see nulls.go
+	obj   smr.Object    // (a) for reclamation that protects single blocks, see hop.go
 	tp    Tcpcb         // (p)
 
 	gencnt   uint64                 // (c) inp_gencnt: the table's generation at insertion
@@ -54,11 +55,11 @@ type Inpcb struct {
 	twExpire uint32                 // (t) tick at which 2MSL ends
 	onTw     bool                   // (t)
 	twCPU    uint16                 // (t) bucket: on which CPU's queue
-	users    users                  // (a) who is using it: only in torture builds, see guard.go
-	mark     uint32                 // the audit that has met it last; at rest
-	goal     smr.Seq                // (z) of its own retirement: only in torture builds
 	segs     segmentQueue           // gvisor: its own lock
-	_        [16]byte
+	users    users                  // (a) who is using it: only in torture builds, see guard.go
+	stood    atomic.Int32           // (a) who stands on it under protection: only in torture builds
+	mark     uint32                 // the audit that has met it last; at rest
+	goal     smr.Seq                // (z) of its own retirement: only in torture builds; last, as the next block's first line begins 8 bytes early
 }
 
 func (inp *Inpcb) wlock()   { inp.lock.Lock(nil) }

@@ -49,6 +49,7 @@ type CPU interface {
 	Close(inc *ConnInfo) error                     // tcp_usr_close, of a listener if Fport is 0; ErrNotFound, ErrPipe
 	Abort(inc *ConnInfo) error                     // tcp_usr_abort: gone at once, half-open or not; ErrNotFound
 	SlowTimo(now uint32)                           // the TIME_WAIT scan at tick now; one CPU calls it, with ticks that do not go back
+	Idle()                                         // there is nothing to do for now; who sleeps or stops says so, or others' memory may wait for him
 	Stats() *Stats                                 // this CPU's counts; others may read them at rest
 }
 
@@ -230,3 +231,10 @@ type cpu struct {
 }
 
 func (c *cpu) Stats() *Stats { return &c.stats }
+
+// Idle matters where reclamation waits for CPUs between their sections (qsbr).
+func (c *cpu) Idle() {
+	if dom := c.b.zone.dom; dom != nil {
+		dom.Offline(c.id)
+	}
+}

@@ -67,7 +67,7 @@ var Schemes = []Scheme{
 	{Name: "owned", New: newOwned, Workers: 1, Owned: true, Table: true, Main: true,
 		Doc:    "no lock: a part of the connections an owner, listeners with the first, messages between them (ConnP-T)",
 		Source: "Willmann, Rixner, Cox, USENIX ATC 2006"},
-	{Name: "smr", New: newSMR, Lock: "mtx", Options: []string{"smr", "lost"}, Variants: []string{"smr=epoch", "smr=gc", "lost=retry"},
+	{Name: "smr", New: newSMR, Lock: "mtx", Options: []string{"smr", "lost"}, Variants: []string{"smr=epoch", "smr=qsbr", "smr=hazard", "smr=refcount", "smr=gc", "lost=retry"},
 		Table: true, Main: true, Misses: true, Lockless: true,
 		Doc:    "lookup in a read section; writers share a hash lock",
 		Source: "FreeBSD 14 in_pcb.c, smr(9)"},
@@ -162,7 +162,13 @@ func (sp *Spec) option(opt string) (err error) {
 		}
 	case "smr":
 		sp.smr = val
-		_, err = smr.New(val, 1) // only whether it is known
+		kind, err := smr.Find(val)
+		if err != nil {
+			return err
+		}
+		if kind.NewObjects != nil && sp.Name != "smr" {
+			return fmt.Errorf("smr=%s protects single blocks, and lookups here are sections: scheme smr only", val)
+		}
 	case "lost":
 		if val != "none" && val != "retry" {
 			return fmt.Errorf("lost=%q: want none or retry", val)

@@ -28,7 +28,7 @@ func TestParseSpec(t *testing.T) {
 	if in := newInfo(t, "shardmap:shards=3", Config{CPUs: 1, Groups: 7}).(*shardmapInfo); len(in.shards) != 3 {
 		t.Errorf("shardmap:shards=3 made %d shards", len(in.shards))
 	}
-	if in := newInfo(t, "smr:smr=gc", Config{CPUs: 1}).(*smrInfo); in.dom.Recycles() {
+	if in := newInfo(t, "smr:smr=gc", Config{CPUs: 1}).(*smrInfo); in.zone.dom.Recycles() {
 		t.Error("smr:smr=gc recycles")
 	}
 }
@@ -68,6 +68,7 @@ func TestParseSpecErrors(t *testing.T) {
 		"smr:lost=always":   {`"always"`, "none or retry"},
 		"global:lost=none":  {`"lost"`},
 		"shardmap:shards=0": {`shards="0"`, "1 to"},
+		"epoch:smr=hazard":  {"epoch", "hazard", "sections"},
 		"syncmap:shards=2":  {"syncmap", `"shards"`},
 	} {
 		_, err := ParseSpec(text)

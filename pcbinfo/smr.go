@@ -1,7 +1,7 @@
 package pcbinfo
 
 import (
-	"cmp"
+	"sync/atomic"
 
 	"pcbbench/locks"
 	"pcbbench/locks/probe"
@@ -19,7 +19,7 @@ import (
 
 type smrInfo struct {
 	base
-	dom      smr.Domain
+	dom      readers
 	hashLock locks.Lock // writers of the two hashes
 	listLock locks.Lock // list, count, gencnt: ipi_lock
 	twLock   locks.Mtx  // the TIME_WAIT queue
@@ -33,8 +33,10 @@ type smrInfo struct {
 type smrCPU struct {
 	*cpu
 	in     *smrInfo
-	inside bool // in a read section
-	retry  bool // lost=retry: here, on a line that nobody else writes
+	inside bool              // in a read section
+	retry  bool              // lost=retry: here, on a line that nobody else writes
+	objs   smr.Objects       // not nil: inside means that it walks, and protects what it stands on; see hop.go
+	stands [smr.Slots]*Inpcb // only in torture builds, see guard.go
 	// How lookups went.
 	tried         uint64 // the try for the inpcb's lock worked
 	waited        uint64 // a reference was taken and the lock waited for
@@ -45,11 +47,14 @@ type smrCPU struct {
 }
 
 func newSMR(cfg Config) (Info, error) {
-	dom, err := smr.New(cmp.Or(cfg.SMR, "gus"), cfg.CPUs+1)
+	dom, objs, err := reclamation(&cfg)
 	if err != nil {
 		return nil, err
 	}
 	in := &smrInfo{dom: dom}
+	if objs != nil {
+		in.dom = objs
+	}
 	if in.hashLock, err = cfg.Lock.New(cfg.CPUs); err != nil {
 		return nil, err
 	}
@@ -60,13 +65,14 @@ func newSMR(cfg Config) (Info, error) {
 	witness.Name(in.listLock, "listLock")
 	witness.Name(&in.twLock, "twLock")
 	witness.Name(&in.walk, "walk")
-	in.init(cfg, in.dom)
+	in.init(cfg, dom)
+	in.zone.objs = objs
 	in.tb.init(cfg.Conns, cfg.Buckets, cfg.Seed)
-	in.tb.lockless = true
+	in.tb.lockless, in.tb.marks = true, objs != nil
 	in.sc.init(syncacheSize(&cfg), true)
 	in.handles = make([]smrCPU, len(in.cpus))
 	for i, c := range in.cpus {
-		in.handles[i].cpu, in.handles[i].in, in.handles[i].retry = c, in, cfg.retry
+		in.handles[i].cpu, in.handles[i].in, in.handles[i].retry, in.handles[i].objs = c, in, cfg.retry, objs
 	}
 	return in, nil
 }
@@ -83,6 +89,10 @@ func (c *smrCPU) enter() {
 
 func (c *smrCPU) exit() {
 	if c.inside {
+		if probe.Enabled {
+			c.stand(0, nil)
+			c.stand(1, nil)
+		}
 		c.in.dom.Exit(c.id)
 		c.inside = false
 	}
@@ -148,7 +158,7 @@ func (c *smrCPU) inputListen(lsn *Inpcb, seg *Segment, shared bool) {
 // inTable reports whether inc has an inpcb of its own.
 func (c *smrCPU) inTable(inc *ConnInfo) bool {
 	c.enter()
-	return c.in.tb.lookupExact(inc, c.in.tb.hash(inc)) != nil
+	return c.lookupExact(inc) != nil
 }
 
 // inputLocked has inp locked exclusively and lets go of it.
@@ -176,7 +186,7 @@ func (c *smrCPU) inputLocked(inp *Inpcb, seg *Segment) {
 // that change between them let it fit no instant (H5): with lost=retry it counts only if it was found under hashLock.
 func (c *smrCPU) find(inc *ConnInfo, shared bool) *Inpcb {
 	c.enter()
-	inp := c.in.tb.lookup(inc)
+	inp := c.lookup(inc)
 	if c.retry && (inp == nil || inp.inc.Fport == 0) {
 		return c.findSlow(inc, shared)
 	}
@@ -251,7 +261,7 @@ func (c *smrCPU) findSlow(inc *ConnInfo, shared bool) *Inpcb {
 func (c *smrCPU) findUser(inc *ConnInfo) *Inpcb {
 	for {
 		c.enter()
-		inp := c.in.tb.lookupUser(inc)
+		inp := c.lookupUser(inc)
 		if inp == nil || c.lockInp(inp, false) {
 			c.exit()
 			return inp
@@ -450,19 +460,33 @@ func (in *smrInfo) Walk(f func(*Xinpcb) bool) {
 func (c *smrCPU) next(at *Inpcb, gen uint64) *Inpcb {
 	for {
 		c.enter()
-		from := &c.in.tb.list
-		if at != nil {
-			from = &at.listNext
-		}
-		inp := from.Load()
-		for inp != nil && inp.gencnt > gen {
-			inp = inp.listNext.Load()
-		}
+		inp := c.after(at, gen)
 		if inp == nil || c.lockInp(inp, true) {
 			c.exit()
+			c.Idle() // the walk's caller may take his time
 			return inp
 		}
 	}
+}
+
+// after is the inpcb after at, or the first, that is no newer than gen.
+func (c *smrCPU) after(at *Inpcb, gen uint64) *Inpcb {
+	from := &c.in.tb.list
+	if at != nil {
+		from = &at.listNext
+	}
+	if c.objs != nil {
+		return c.hopAfter(from, gen)
+	}
+	return firstOld(from, gen)
+}
+
+func firstOld(from *atomic.Pointer[Inpcb], gen uint64) *Inpcb {
+	inp := from.Load()
+	for inp != nil && inp.gencnt > gen {
+		inp = inp.listNext.Load()
+	}
+	return inp
 }
 
 func (in *smrInfo) Len() int {

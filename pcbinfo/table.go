@@ -33,6 +33,7 @@ type table struct {
 	// Only in torture builds, see guard.go:
 	hashUsers, listUsers users
 	lockless             bool // lookups go on beside a writer
+	marks                bool // lookups protect block by block: what is unlinked says so before, see hop.go
 	_                    [lineSize - 56]byte
 }
 
@@ -160,6 +161,9 @@ func (tb *table) removeHash(inp *Inpcb) {
 		}
 		at = &p.hashNext
 	}
+	if tb.marks {
+		inp.obj.Unlink(inHash)
+	}
 	probe.Store(at)
 	at.Store(inp.hashNext.Load())
 }
@@ -194,6 +198,9 @@ func (tb *table) removeList(inp *Inpcb) {
 	next := inp.listNext.Load()
 	if next != nil {
 		next.listPrev = inp.listPrev
+	}
+	if tb.marks {
+		inp.obj.Unlink(inList)
 	}
 	probe.Store(inp.listPrev)
 	inp.listPrev.Store(next)

@@ -39,7 +39,8 @@ func (m *magazine) pop() *Inpcb {
 // first out, so that a use after free meets another connection soon. Blocks are poisoned when they become
 // free, and the poison is looked at when they are taken again. Nothing goes back to the heap before the zone does.
 type zone struct {
-	dom  smr.Domain // when freed blocks may be reused; nil: at once
+	dom  smr.Domain  // when freed blocks may be reused; nil: at once, or
+	objs smr.Objects // when nobody protects them; nil: see dom
 	cpus []zoneCPU
 	size int // of a full magazine
 
@@ -53,11 +54,12 @@ type zone struct {
 // A zoneCPU is one CPU's part: only that CPU touches it while others run.
 type zoneCPU struct {
 	loaded, prev  magazine  // loaded is used; prev is either full or empty
-	pending       magazine  // retired, without a goal yet
+	pending       magazine  // retired, without a goal yet; or, where single blocks are protected, all that are retired
 	waiting       []retired // retired, oldest first
 	allocs, frees uint64
 	retired, peak int    // blocks in pending and waiting, and the most there ever were
 	reclaimed     uint64 // blocks that came back after their grace period
+	id            int
 	_             [lineSize]byte
 }
 
@@ -70,6 +72,9 @@ type retired struct {
 func (z *zone) init(cpus, size int, dom smr.Domain) {
 	z.size = size
 	z.cpus = make([]zoneCPU, cpus)
+	for i := range z.cpus {
+		z.cpus[i].id = i
+	}
 	z.dom = dom
 	witness.Name(&z.mu, "zone.mu")
 }
@@ -92,6 +97,9 @@ func (z *zone) alloc(cpu int) *Inpcb {
 	}
 	inp := zc.loaded.pop()
 	inp.unpoison()
+	if z.objs != nil {
+		inp.obj.Link()
+	}
 	return inp
 }
 
@@ -160,12 +168,18 @@ func (z *zone) put(zc *zoneCPU, inp *Inpcb) {
 func (z *zone) retire(cpu int, inp *Inpcb) {
 	zc := &z.cpus[cpu]
 	zc.frees++
-	if !z.dom.Recycles() {
+	if !z.recycles() {
 		return
 	}
 	zc.retired++
 	zc.peak = max(zc.peak, zc.retired)
 	zc.pending.push(inp)
+	if z.objs != nil {
+		if zc.pending.n >= min(z.objs.Batch(), z.size) {
+			z.sweep(zc)
+		}
+		return
+	}
 	if probe.Enabled {
 		inp.goal = z.dom.Advance()
 	}
@@ -176,8 +190,16 @@ func (z *zone) retire(cpu int, inp *Inpcb) {
 	}
 }
 
-// reclaim moves the blocks whose grace period is over to the free ones. It never waits.
+// reclaim moves the blocks whose grace period is over to the free ones. It never waits. Its CPU is in no section, and may have been in none for long:
+// it goes offline, or it might wait for nobody but itself.
 func (z *zone) reclaim(zc *zoneCPU) {
+	if z.objs != nil {
+		z.sweep(zc)
+		return
+	}
+	if z.dom != nil {
+		z.dom.Offline(zc.id)
+	}
 	done := 0
 	for done < len(zc.waiting) && z.dom.Poll(zc.waiting[done].goal) {
 		m := zc.waiting[done].mag
@@ -197,10 +219,39 @@ func (z *zone) reclaim(zc *zoneCPU) {
 	}
 }
 
+// sweep moves the blocks that nobody protects to the free ones, for zones whose blocks are protected one by one.
+func (z *zone) sweep(zc *zoneCPU) {
+	z.objs.Scan(zc.id)
+	var held magazine
+	for zc.pending.n > 0 {
+		inp := zc.pending.pop()
+		if z.objs.Held(zc.id, &inp.obj) {
+			held.push(inp)
+			continue
+		}
+		if probe.Enabled {
+			mustBeAlone(inp)
+		}
+		zc.retired--
+		zc.reclaimed++
+		z.put(zc, inp)
+	}
+	zc.pending = held
+}
+
 // drain waits until every retired block is free. The caller is the only one that still uses the zone.
 func (z *zone) drain() {
+	if z.objs != nil {
+		for i := range z.cpus {
+			z.sweep(&z.cpus[i])
+		}
+		return
+	}
 	if z.dom == nil || !z.dom.Recycles() {
 		return
+	}
+	for i := range z.cpus {
+		z.dom.Offline(i)
 	}
 	for i := range z.cpus {
 		zc := &z.cpus[i]

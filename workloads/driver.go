@@ -18,12 +18,14 @@ type Driver struct {
 	ring   *Ring
 	t      *Traffic
 	port   netisr.Dispatcher
-	cpu    pcbinfo.CPU // the users'
-	timer  bool        // this driver's users run the table's clock
-	peers  []*Driver   // under spray: all drivers
-	ahead  int         // the most batches on their way: limit, or slots where an open loop was prepared
-	rx     *rxRing     // of a prepared open loop: its arrivals; else nil
-	handle int         // of a prepared open loop: the CPU of the table that the input context uses
+	cpu    pcbinfo.CPU     // the users'
+	home   pcbinfo.CPU     // the input context's, if it uses one
+	timer  bool            // this driver's users run the table's clock
+	polled []netisr.Worker // on this CPU
+	peers  []*Driver       // under spray: all drivers
+	ahead  int             // the most batches on their way: limit, or slots where an open loop was prepared
+	rx     *rxRing         // of a prepared open loop: its arrivals; else nil
+	handle int             // of a prepared open loop: the CPU of the table that the input context uses
 	// The input context's:
 	_      [locks.LinePad]byte
 	next   int                // batch

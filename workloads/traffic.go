@@ -65,12 +65,18 @@ func (w *Workload) Start(in pcbinfo.Info, y Way) *Traffic {
 	t.clock = t.Isr.User(w.Workers)
 	for i, r := range w.Rings {
 		t.Drivers = append(t.Drivers, t.driver(i, r))
+		if !y.Model.Owns { // else the table is not the contexts' to use
+			t.Drivers[i].home = t.table[h.contexts[i]]
+		}
 	}
 	t.workers = make([][]netisr.Worker, w.Workers)
 	if !y.Roles.Netisr {
 		for i, worker := range t.Isr.Workers() {
 			t.workers[i%w.Workers] = append(t.workers[i%w.Workers], worker)
 		}
+	}
+	for i, d := range t.Drivers {
+		d.polled = t.workers[i]
 	}
 	if w.Affinity == Spray && w.Workers > 1 {
 		for _, d := range t.Drivers {
@@ -152,15 +158,18 @@ func (t *Traffic) Play(i int, laps uint64, step func() bool) {
 			return
 		}
 		if t.Next(i, laps) == 0 {
+			d.Idle()
 			t.Yield()
 		}
 	}
 	for t.End(); !t.Over() && step(); {
 		if t.Poll(i) == 0 {
+			t.Drivers[i].Idle()
 			t.Yield()
 		}
 	}
 	t.Poll(i) // requests that their users did not wait for
+	t.Drivers[i].Idle()
 }
 
 // End notes that a driver has sent and served all that it will.
@@ -187,6 +196,7 @@ func (t *Traffic) Over() bool { return t.over.Load() }
 // Await is what the input context does when it has nothing to do: it sleeps until it has, or the traffic is over; or it gives way, where it
 // polls for others, or waits for what does not wake it: a queue, another worker's phase, or, with no connection of its own, the end of the clock.
 func (d *Driver) Await() {
+	d.Idle()
 	if !d.t.Roles.Netisr || d.peers != nil || d.left != nil || len(d.ring.batches) == 0 {
 		d.t.Yield()
 		return
@@ -196,8 +206,22 @@ func (d *Driver) Await() {
 	}
 }
 
+// Idle says that the input context's CPU of the table has nothing to do for now, nor have those that it polls for (see pcbinfo.CPU).
+func (d *Driver) Idle() {
+	if d.home != nil {
+		d.home.Idle()
+	}
+	for _, w := range d.polled {
+		w.Idle()
+	}
+}
+
+// IdleUsers says so of the users' CPU.
+func (d *Driver) IdleUsers() { d.cpu.Idle() }
+
 // AwaitHandled sleeps until there is a batch to be served, or there will be none.
 func (d *Driver) AwaitHandled() {
+	d.IdleUsers()
 	if d.users.Sleep(func() bool { return d.t.Over() || d.Answerable() || d.Finished() }) && d.Answerable() { // else woken for the end
 		d.wakes.Rung(&d.users)
 	}
@@ -230,6 +254,8 @@ func (t *Traffic) Timer() {
 			last = now
 			continue
 		}
+		t.clock.Idle()
 		t.timer.Sleep(func() bool { return t.Over() || t.ticks.Load() != last })
 	}
+	t.clock.Idle()
 }

@@ -61,6 +61,9 @@ func (w *Workload) Open(in pcbinfo.Info) error {
 			return fmt.Errorf("workload: opening %v: %w", f.inc, o.err)
 		}
 	}
+	for i := range w.Rings {
+		in.CPU(i).Idle() // others may bring the traffic
+	}
 	w.opened = in.Stats()
 	return nil
 }

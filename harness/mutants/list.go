@@ -9,9 +9,10 @@ var controls = []string{
 	"scheme global/", "scheme refcount/", "scheme rwlock/", "scheme hashlock/", "scheme hashlock:lost=retry/", "scheme threelock/",
 	"scheme threelock:lost=retry/", "scheme connp/", "scheme connp:groups=1/", "scheme smr/", "scheme smr:smr=epoch/", "scheme smr:smr=gc/",
 	"scheme smr:lost=retry/", "scheme pcbgroup/", "scheme pcbgroup:groups=2/", "scheme epoch/", "scheme epoch:lost=retry/", "scheme bucket/",
-	"scheme bucket:chain=nulls/", "scheme shardmap/", "scheme syncmap/", "scheme xsync/", "scheme gvisor/", "dispatch direct/", "dispatch deferred/",
-	"dispatch netisr2/", "dispatch hybrid/", "dispatch feedback/", "dispatch connp-t/", "dispatch squeue/",
+	"scheme bucket:chain=nulls/", "scheme shardmap/", "scheme syncmap/", "scheme xsync/", "scheme gvisor/", "scheme smr:smr=qsbr/",
+	"scheme smr:smr=hazard/", "scheme smr:smr=refcount/", "dispatch direct/", "dispatch deferred/", "dispatch netisr2/", "dispatch hybrid/",
+	"dispatch feedback/", "dispatch connp-t/", "dispatch squeue/",
 }
 
 // List is every mutant.
-var List = slices.Concat(schemeMutants, reclaimMutants, lockMutants, shelfExclusiveMutants, queueMutants, sharedMutants, freebsdMutants, groupMutants, bucketMutants, mapMutants, lockbenchMutants, tableMutants, tcpMutants, dispatchMutants, harnessMutants)
+var List = slices.Concat(schemeMutants, reclaimMutants, lockMutants, shelfExclusiveMutants, queueMutants, sharedMutants, freebsdMutants, groupMutants, bucketMutants, mapMutants, lockbenchMutants, objectMutants, tableMutants, tcpMutants, dispatchMutants, harnessMutants)

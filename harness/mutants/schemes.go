@@ -90,7 +90,7 @@ var schemeMutants = []Mutant{
 	{Name: "E18", File: "pcbinfo/smr.go", Kind: Safety, Subject: "scheme smr/", What: "the scan does not look again at what it waited for (H17)",
 		Old: "		if inp.onTw && atOrBefore(inp.twExpire, now) {\n", New: "		if true {\n"},
 	{Name: "E19", File: "pcbinfo/smr.go", Kind: Safety, Subject: "scheme smr/", What: "the walk takes what is newer than itself",
-		Old: "		for inp != nil && inp.gencnt > gen {\n", New: "		for false {\n",
+		Old: "	for inp != nil && inp.gencnt > gen {\n", New: "	for false {\n",
 		Equal: "what is newer stands before where the walk began; it can be met only while the walk begins, which then began later"},
 	{Name: "E20", File: "pcbinfo/smr.go", Kind: Account, Subject: "scheme smr/", What: "reference leaked where the lock was waited for",
 		Old: "	c.rele(inp)\n	return !dropped\n", New: "	if !dropped {\n		c.rele(inp)\n	}\n	return !dropped\n"},

@@ -144,6 +144,8 @@ func (g *gus) Exit(cpu int) {
 	g.cpus[cpu].Store(0)
 }
 
+func (g *gus) Offline(int) {}
+
 func (g *gus) Advance() smr.Seq {
 	probe.RMW(&g.wr)
 	return smr.Seq(g.wr.Add(1))
@@ -233,6 +235,8 @@ func (e *ebr) Exit(cpu int) {
 	e.cpus[cpu].Store(0)
 }
 
+func (e *ebr) Offline(int) {}
+
 func (e *ebr) Advance() smr.Seq {
 	probe.Load(&e.epoch)
 	return smr.Seq(e.epoch.Load() + e.lag)
@@ -299,6 +303,7 @@ func (q *queue) Context(int) netisr.Dispatcher { return q }
 func (q *queue) User(int) pcbinfo.CPU          { return nil }
 func (q *queue) Workers() []netisr.Worker      { return []netisr.Worker{q} }
 func (q *queue) Run() int                      { return 0 }
+func (q *queue) Idle()                         {}
 
 func (q *queue) Stats() netisr.Stats {
 	return netisr.Stats{Streams: []netisr.StreamStats{{Works: []netisr.Work{q.work}, Len: []int{len(q.packets)}}}}

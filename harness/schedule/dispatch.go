@@ -254,6 +254,8 @@ type desk struct {
 
 func (d deskInfo) CPU(handle int) pcbinfo.CPU { return desk{host: d.host, handle: handle} }
 
+func (d desk) Idle() {}
+
 func (d desk) Send(inc *pcbinfo.ConnInfo, n int) error {
 	d.enter(d.handle)
 	defer d.leave(d.handle)

@@ -14,6 +14,7 @@ import (
 //
 //	r look at the node in a section    w replace it by the one that this worker unlinked before, once the readers have left it
 //	p as w, but poll once and take a new node if the old one is still in use
+//	o go offline
 //	i enter a section, advance, poll: the answer must be no; then leave and wait
 //
 // Nothing but the domain orders the workers: each keeps what it unlinked, as a CPU's cache does.
@@ -32,11 +33,16 @@ var reclaimPrograms = []reclaimProgram{
 	{"inside", []string{"i", "i", "i"}},
 	{"inside-poll", []string{"ir", "pppi"}},
 	{"four", []string{"r", "r", "pp", "pp"}},
+	{"rest", []string{"ror", "wpw"}},
 }
 
-// reclaimSubjects are all programs for every reclamation that reuses memory.
+// reclaimSubjects are all programs for every reclamation that reuses memory; those of single blocks have their own.
 func reclaimSubjects() (list []Subject) {
 	for _, k := range smr.Kinds {
+		if k.NewObjects != nil {
+			list = append(list, objectSubjects(k)...)
+			continue
+		}
 		if !k.New(1).Recycles() {
 			continue
 		}
@@ -85,12 +91,15 @@ type retired struct {
 }
 
 func (h *heap) run(cpu int, program string) (err error) {
+	defer h.dom.Offline(cpu)
 	for _, op := range program {
 		switch op {
 		case 'r':
 			err = h.read(cpu)
 		case 'w', 'p':
 			err = h.replace(cpu, op == 'w')
+		case 'o':
+			h.dom.Offline(cpu)
 		case 'i':
 			err = h.inside(cpu)
 		default:
@@ -192,6 +201,7 @@ func (h *heap) inside(cpu int) error {
 	if err != nil {
 		return err
 	}
+	h.dom.Offline(cpu) // or it would wait for itself
 	return h.wait(g)
 }
 

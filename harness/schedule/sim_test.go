@@ -82,6 +82,9 @@ func allBusted(t *testing.T) []busted {
 		bustedDomains("stale epoch, one-epoch lag (E4)", newEBR(1, false), "wait", "wait-two", "poll", "inside"),
 		bustedDomains("zero-epoch lag (E12)", newEBR(0, true), "wait", "wait-two", "poll", "inside"),
 		bustedDomains("one-epoch lag (E13)", newEBR(1, true), "wait", "wait-two", "poll", "inside"),
+		bustedObjects("the scan looks at one slot a CPU", newHazard(oneSlot), "chain", "middle"),
+		bustedObjects("the scan skips a walker", newHazard(skipsFirstCPU), "reuse", "chain", "middle"),
+		bustedObjects("protection is published late", newHazard(publishesLate), "reuse", "chain", "middle"),
 		bustedQueues("a worker does not look again", oracle.Progress, leavesEarly, "A A", "A|A"),
 		bustedQueues("a context beside the worker", oracle.Exclusion, comesBeside, "A|a"),
 		bustedQueues("a context before what is queued", oracle.Order, overtakes, "A a"),
@@ -146,6 +149,7 @@ func TestSoundOnes(t *testing.T) {
 		bustedDomains("gus", newGUS(gusSound), "wait", "wait-two", "poll", "inside"),
 		bustedDomains("ebr", newEBR(2, true), "wait", "wait-two", "poll", "inside"),
 		bustedDomains("ebr, stale", newEBR(2, false), "wait", "wait-two", "poll", "inside"),
+		bustedObjects("hazard", newHazard(hazardSound), "reuse", "chain", "middle"),
 		bustedQueues("queue", "", soundQueue, "A", "A A", "A|A", "A a|a", "aaa|A"))
 	for _, b := range sound {
 		for i := range Strategies {

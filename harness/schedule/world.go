@@ -81,6 +81,7 @@ func (sc *scenario) world(sp pcbinfo.Spec) (*world, error) {
 		if a := w.do(o, o.cpu); a.err != nil {
 			return nil, fmt.Errorf("before the workers began, %s: %w", o.name, a.err)
 		}
+		in.CPU(o.cpu).Idle()
 	}
 	if sc.walk() {
 		w.were = w.identities()
@@ -105,6 +106,7 @@ func (sc *scenario) first(worker int) (n int) {
 
 // work does a worker's operations.
 func (w *world) work(worker int) error {
+	defer w.in.CPU(worker).Idle()
 	first := w.sc.first(worker)
 	for i := range w.sc.workers[worker] {
 		o := &w.sc.workers[worker][i]

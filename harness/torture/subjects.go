@@ -82,7 +82,8 @@ func (t *torture) scheme(sp pcbinfo.Spec) Subject {
 			workers = min(workers, sp.Workers)
 		}
 		buckets := [...]int{0, 0, 1, 4}[r.Rand.IntN(4)]
-		return pcbtest.Config{Table: pcbinfo.Config{CPUs: workers, Buckets: buckets, Groups: 8, Lock: tableLock(sp, r, workers)}, Steps: steps, Seed: r.Seed, Beat: r.Beat}
+		magazine := [...]int{0, 1, 2, 8}[r.Rand.IntN(4)] // small ones bring memory back while somebody may still look at it
+		return pcbtest.Config{Table: pcbinfo.Config{CPUs: workers, Buckets: buckets, Groups: 8, Lock: tableLock(sp, r, workers), Magazine: magazine}, Steps: steps, Seed: r.Seed, Beat: r.Beat}
 	}
 	shared := func(f func(pcbinfo.Spec, pcbtest.Config) error, steps int) func(*Round) error {
 		return func(r *Round) error {

@@ -59,6 +59,9 @@ func newEpoch(cpus int) Domain {
 func (e *epoch) Enter(cpu int) { e.cpus[cpu].enter(cpu, &e.now) } // pairs with the load in quiet
 func (e *epoch) Exit(cpu int)  { e.cpus[cpu].exit(cpu) }
 
+// Offline has nothing to say: between sections nobody waits for a CPU.
+func (e *epoch) Offline(int) {}
+
 func (e *epoch) Advance() Seq {
 	probe.RMW(&e.advances)
 	e.advances.Add(1)
@@ -130,5 +133,5 @@ func (e *epoch) Recycles() bool { return true }
 
 func (e *epoch) Stats() Stats {
 	observed := e.observed.Load() // before advances, so that Observed ≤ Advances
-	return Stats{Advances: e.advances.Load(), Observed: observed, PollFails: e.fails.Load()}
+	return Stats{Advances: e.advances.Load(), Observed: observed, PollFails: e.fails.Load(), Readers: busy(e.cpus)}
 }

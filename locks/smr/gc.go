@@ -12,6 +12,7 @@ func newGC(int) Domain { return gc{} }
 
 func (gc) Enter(int)      {}
 func (gc) Exit(int)       {}
+func (gc) Offline(int)    {}
 func (gc) Advance() Seq   { return 0 }
 func (gc) Poll(Seq) bool  { return true }
 func (gc) Wait(Seq)       {}

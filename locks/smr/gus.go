@@ -64,6 +64,9 @@ func newGUS(cpus int) Domain {
 func (g *gus) Enter(cpu int) { g.cpus[cpu].enter(cpu, &g.wr) } // pairs with the load in observed
 func (g *gus) Exit(cpu int)  { g.cpus[cpu].exit(cpu) }
 
+// Offline has nothing to say: between sections nobody waits for a CPU.
+func (g *gus) Offline(int) {}
+
 func (g *gus) Advance() Seq {
 	probe.RMW(&g.wr)
 	return Seq(g.wr.Add(1))
@@ -118,5 +121,5 @@ func (g *gus) Recycles() bool { return true }
 func (g *gus) Stats() Stats {
 	rd := g.rd.Load() // before wr, so that Observed ≤ Advances
 	probe.Load(&g.wr)
-	return Stats{Advances: g.wr.Load() - first, Observed: rd - first, PollFails: g.fails.Load()}
+	return Stats{Advances: g.wr.Load() - first, Observed: rd - first, PollFails: g.fails.Load(), Readers: busy(g.cpus)}
 }

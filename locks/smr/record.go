@@ -16,8 +16,19 @@ const idle = 0
 
 // A record is what one CPU announces to those who wait for its sections.
 type record struct {
-	seq atomic.Uint64 // idle, or what the open section saw in the domain's counter; written by its CPU only
-	_   [linePad - 8]byte
+	seq    atomic.Uint64 // idle, or what the open section saw in the domain's counter; written by its CPU only
+	inside bool          // qsbr, where seq does not tell: a section is open; its CPU's own
+	_      [linePad - 16]byte
+}
+
+// busy is how many of records announce something.
+func busy(records []record) (n uint64) {
+	for i := range records {
+		if records[i].seq.Load() != idle {
+			n++
+		}
+	}
+	return n
 }
 
 // enter announces a section of cpu, whose record it is, with what counter says; the domain pairs the Store with a load of its own.

@@ -94,6 +94,7 @@ func (c *Config) together(in pcbinfo.Info, ref *Reference, hs []*history, steps 
 	var all crew.Crew
 	for i, h := range hs {
 		all.Go(func() error {
+			defer in.CPU(i).Idle()
 			var l log
 			for step := 0; step < steps && !all.Failed(); step++ {
 				c.beat(i)

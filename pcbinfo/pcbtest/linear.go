@@ -124,6 +124,7 @@ func newLinWorkers(all *crew.Crew, in pcbinfo.Info, sp pcbinfo.Spec, c *Config, 
 
 // work takes part in so many histories. Each place has an owner, who brings it to where its history begins, and ends and checks it.
 func (w *linWorker) work(histories int) error {
+	defer w.cpu.Idle()
 	for range histories {
 		scene := linScene(w.plan)
 		for _, p := range scene {
@@ -131,6 +132,7 @@ func (w *linWorker) work(histories int) error {
 				w.prepare(p)
 			}
 		}
+		w.cpu.Idle() // the others may take their time
 		if !w.gate.pass(len(w.workers), w.crew) {
 			return nil
 		}
@@ -138,6 +140,7 @@ func (w *linWorker) work(histories int) error {
 			w.config.beat(w.id)
 			w.step(pick(w.rng, scene...))
 		}
+		w.cpu.Idle()
 		if !w.gate.pass(len(w.workers), w.crew) {
 			return nil
 		}

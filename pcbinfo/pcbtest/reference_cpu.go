@@ -12,6 +12,7 @@ type refCPU struct {
 }
 
 func (c *refCPU) Stats() *pcbinfo.Stats { return &c.stats }
+func (c *refCPU) Idle()                 {}
 
 func (c *refCPU) Input(segs []*pcbinfo.Segment) {
 	c.r.mu.Lock()

@@ -97,14 +97,21 @@ func (w *worker) guess(inc *pcbinfo.ConnInfo) position {
 }
 
 func (w *worker) work(steps int) error {
+	defer w.cpu.Idle()
 	for step := 0; step < steps && !w.arena.crew.Failed(); step++ {
 		if err := w.step(); err != nil {
 			return fmt.Errorf("worker %d, step %d: %w", w.id, step, err)
 		}
 		w.arena.beat(w.id)
+		if step%idleEvery == 0 {
+			w.cpu.Idle()
+		}
 	}
 	return nil
 }
+
+// idleEvery is after how many steps a worker that goes on says that it may not.
+const idleEvery = 16
 
 // step sends on the connection that stays open, and does one of the other things.
 func (w *worker) step() error {

@@ -60,6 +60,8 @@ type Worker interface {
 	Run() int
 	// Serve handles what is queued, sleeps when there is nothing, and returns after Stop.
 	Serve()
+	// Idle says that the worker's CPU of the table has nothing to do for now, see pcbinfo.CPU; for who calls Run. Serve says so itself.
+	Idle()
 }
 
 // An Isr is a model at work.

@@ -294,6 +294,9 @@ func (u *user) ask(to int, do func(pcbinfo.CPU, *request), inc *pcbinfo.ConnInfo
 
 func (u *user) to(inc *pcbinfo.ConnInfo) int { return inc.Part(len(u.keeper.streams)) }
 
+// Idle has nothing to say: what the user asks for is done with the workstreams' CPUs.
+func (u *user) Idle() {}
+
 // Input is not for users.
 func (u *user) Input([]*pcbinfo.Segment) { panic("netisr: segments come in at contexts") }
 

@@ -34,6 +34,7 @@ type workstream struct {
 	wakes    Wakes // the worker's
 	at       At
 	handlers []Protocol
+	table    pcbinfo.CPU // the handle's; nil: there is no table
 	// Of models that keep the table to their workstreams, see request.go:
 	asked     []*request // under lock
 	answering []*request // the worker's, as is what follows: what it took from asked
@@ -55,6 +56,9 @@ type work struct {
 
 func newWorkstream(c *Config, handle int, out Dispatcher) *workstream {
 	ws := &workstream{poll: c.Poll, now: c.Now, wakes: NewWakes(c.Now), handlers: c.Protocols, at: At{handle, out}}
+	if c.Table != nil {
+		ws.table = c.Table.CPU(handle)
+	}
 	witness.Name(&ws.lock, "workstream")
 	for i := range c.Protocols {
 		n := c.Protocols[i].QLimit
@@ -137,6 +141,13 @@ func (ws *workstream) Serve() {
 	}
 }
 
+// Idle is the polling thread's. Where the table is kept to the workstreams others may run one after Stop, so that who has run it says so.
+func (ws *workstream) Idle() {
+	if ws.table != nil && ws.cpu == nil {
+		ws.table.Idle()
+	}
+}
+
 // woken counts a signal that was for work, not for the end.
 func (ws *workstream) woken() {
 	ws.lock.Lock(nil)
@@ -165,6 +176,9 @@ func (ws *workstream) run() (n int, stop bool) {
 		for proto := range ws.handlers {
 			n += ws.answer() + ws.process(proto, math.MaxInt)
 		}
+	}
+	if ws.table != nil && (!ws.poll || ws.cpu != nil) { // a polling thread goes on to other things, and says so itself
+		ws.table.Idle()
 	}
 	ws.flags &^= running
 	stop = ws.stopping

@@ -255,14 +255,18 @@ func live(sp pcbinfo.Spec, y workloads.Way, p workloads.Params, beat func(int)) 
 	if err != nil {
 		return oracle.Violated(oracle.Answer, "%v: %w", sp, err)
 	}
-	if !sp.Owned && p.Seed/laps%2 == 0 {
-		in = drowsy{in}
+	if sp.Owned {
+		return replay(w, in, y, sp.Table, 1+p.Seed%laps, beat)
 	}
-	return replay(w, in, y, sp.Table, 1+p.Seed%laps, beat)
+	a := attend(in, y.Handles(w.Workers))
+	if in = a; p.Seed/laps%2 == 0 {
+		in = drowsy{a}
+	}
+	return replay(w, in, y, sp.Table, 1+p.Seed%laps, beat, a.check)
 }
 
-// replay runs w on in for that many laps and has it checked, and in closed.
-func replay(w *workloads.Workload, in pcbinfo.Info, y workloads.Way, table bool, times uint64, beat func(int)) error {
+// replay runs w on in for that many laps and has it checked, first by what is given, and in closed.
+func replay(w *workloads.Workload, in pcbinfo.Info, y workloads.Way, table bool, times uint64, beat func(int), stopped ...func() error) error {
 	if err := w.Open(in); err != nil {
 		return err
 	}
@@ -270,6 +274,11 @@ func replay(w *workloads.Workload, in pcbinfo.Info, y workloads.Way, table bool,
 	tr := w.Start(in, y)
 	if err := race(tr, times, beat); err != nil {
 		return err
+	}
+	for _, f := range stopped {
+		if err := f(); err != nil {
+			return err
+		}
 	}
 	ds := tr.Drivers
 	check := w.Check

@@ -79,6 +79,7 @@ func (t *threads) input(i int, d *workloads.Driver) {
 		}
 	}
 	t.tr.Poll(i) // requests that nobody waited for
+	d.Idle()
 }
 
 // users make the requests of d's batches.
@@ -90,5 +91,6 @@ func (t *threads) users(i int, d *workloads.Driver) {
 			d.AwaitHandled()
 		}
 	}
+	d.IdleUsers()
 	t.tr.End()
 }

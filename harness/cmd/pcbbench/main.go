@@ -17,6 +17,7 @@
 //	pcbbench exact      count what a worker does to shared memory (needs the tag count)
 //	pcbbench handoff    measure what handing a packet to another thread costs, in several ways
 //	pcbbench locks      measure the locks by themselves: throughput, waiting, fairness
+//	pcbbench reclaim    measure what safe memory reclamation costs, in time and in memory
 //	pcbbench list       the schemes, locks, mixes, dispatch models and roles
 //
 // Run a subcommand with -h for its flags.
@@ -67,6 +68,7 @@ func commands() []command {
 		{"exact", "count what a worker does to shared memory: the same digits in every run", exactCmd},
 		{"handoff", "measure what handing a packet to another thread costs", handoffCmd},
 		{"locks", "measure the locks by themselves: who is fast, who is fair", locksCmd},
+		{"reclaim", "measure what safe memory reclamation costs", reclaimCmd},
 		{"list", "list schemes, locks, mixes, dispatch models and roles", list},
 		{"process", "measure the job on standard input (started by bench)", process},
 	}

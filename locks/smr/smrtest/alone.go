@@ -11,7 +11,13 @@ import (
 )
 
 // recycles says of each kind whether memory may be reused, again, so that the torture does not believe what the code under torture says.
-var recycles = map[string]bool{"gus": true, "epoch": true, "gc": false}
+var recycles = map[string]bool{"gus": true, "epoch": true, "qsbr": true, "gc": false}
+
+// leave ends a section after which its cpu has nothing to do.
+func leave(d smr.Domain, cpu int) {
+	d.Exit(cpu)
+	d.Offline(cpu)
+}
 
 // alone makes one call after another, so that what each must return is known.
 func alone(kind smr.Kind, c Config) error {
@@ -75,7 +81,7 @@ func holdsUp(d smr.Domain, cpus, cpu int) error {
 				if other != cpu {
 					d.Enter(other)
 					within = append(within, calls.advance(d))
-					d.Exit(other)
+					leave(d, other)
 				}
 				for _, goal := range []smr.Seq{within[0], within[len(within)-1]} {
 					if calls.poll(d, goal) {
@@ -87,7 +93,7 @@ func holdsUp(d smr.Domain, cpus, cpu int) error {
 		if !calls.poll(d, before) {
 			return oracle.Violated(oracle.Grace, "goal %d had passed and has not any more", before)
 		}
-		d.Exit(cpu)
+		leave(d, cpu)
 		for _, goal := range within {
 			if !calls.ends(d, goal) {
 				return oracle.Violated(oracle.Grace, "no section is open, and goal %d does not pass", goal)
@@ -116,7 +122,8 @@ func relay(d smr.Domain) error {
 			return oracle.Violated(oracle.Grace, "goal %d is held up by a section that began when none was open that is older than the goal", goal)
 		}
 	}
-	d.Exit(0)
+	leave(d, 0)
+	d.Offline(1)
 	return calls.check(d)
 }
 
@@ -140,7 +147,7 @@ func burst(d smr.Domain, c Config) error {
 	if err := team.Join(); err != nil {
 		return err
 	}
-	d.Exit(0)
+	leave(d, 0)
 	var sum calls
 	for _, c := range all {
 		sum.add(c)
@@ -166,7 +173,7 @@ func waits(d smr.Domain, c Config) error {
 	looks := 0
 	team.Until(func() bool { looks++; return looks > 200 })
 	open.Store(false)
-	d.Exit(1)
+	leave(d, 1)
 	if !team.Until(returned.Load) {
 		return oracle.Violated(oracle.Grace, "no section is open, and Wait(%d) does not return", goal)
 	}
@@ -175,13 +182,17 @@ func waits(d smr.Domain, c Config) error {
 
 // misuse: sections that nest or end twice panic.
 func misuse(kind smr.Kind) error {
-	for what, f := range map[string]func(d smr.Domain){
+	return mustPanic(func() smr.Domain { return kind.New(2) }, map[string]func(d smr.Domain){
 		"Exit outside of a section": func(d smr.Domain) { d.Exit(1) },
 		"Exit twice":                func(d smr.Domain) { d.Enter(1); d.Exit(1); d.Exit(1) },
 		"Enter within a section":    func(d smr.Domain) { d.Enter(1); d.Enter(1) },
 		"Poll of a goal to come":    func(d smr.Domain) { d.Poll(d.Advance() + 10) },
-	} {
-		if !panics(func() { f(kind.New(2)) }) {
+	})
+}
+
+func mustPanic[D any](open func() D, misuses map[string]func(d D)) error {
+	for what, f := range misuses {
+		if !panics(func() { f(open()) }) {
 			return oracle.Violated(oracle.Answer, "%s does not panic", what)
 		}
 	}

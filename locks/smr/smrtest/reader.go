@@ -15,6 +15,7 @@ type reader struct {
 
 // run ends also when there have been far more sections than writers that get on could allow: no beat hides one that does not.
 func (r *reader) run() error {
+	defer r.d.Offline(r.cpu)
 	for n := 0; n < 1000+2*r.c.Writers*r.c.Updates && r.live.Load() > 0 && !r.Failed(); n++ {
 		r.beat()
 		if err := r.section(); err != nil {
@@ -22,6 +23,7 @@ func (r *reader) run() error {
 		}
 		switch r.rng.IntN(64) {
 		case 0:
+			r.d.Offline(r.cpu)
 			r.dwell(256) // out for long
 		case 1, 2, 3, 4, 5, 6, 7, 8:
 			r.dwell(2)

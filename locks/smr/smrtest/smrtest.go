@@ -101,6 +101,9 @@ type pin struct {
 func Torture(kind smr.Kind, c Config) (Report, error) {
 	r := newReport()
 	err := oracle.Guard(func() error {
+		if kind.NewObjects != nil {
+			return tortureObjects(kind, c, &r)
+		}
 		if err := alone(kind, c); err != nil {
 			return err
 		}

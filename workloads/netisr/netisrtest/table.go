@@ -111,6 +111,7 @@ func (c *tableCPU) Listen(key *pcbinfo.ConnInfo) error {
 func (c *tableCPU) Close(key *pcbinfo.ConnInfo) error { return c.noted(closes, *key, number(key)).err }
 func (c *tableCPU) Abort(key *pcbinfo.ConnInfo) error { return c.noted(aborts, *key, number(key)).err }
 func (c *tableCPU) SlowTimo(now uint32)               { c.noted(ticks, pcbinfo.ConnInfo{}, int(now)) }
+func (c *tableCPU) Idle()                             {}
 func (c *tableCPU) Connect(key *pcbinfo.ConnInfo) (uint32, error) {
 	asked := *key
 	asked.Lport = 80

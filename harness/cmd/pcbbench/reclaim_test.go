@@ -1,0 +1,50 @@
+package main
+
+import (
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"pcbbench/harness/reclaim"
+)
+
+// TestReclaim runs the smallest real measurement of reclamation, with as many processors as there are and with one: of a kind that protects sections, of one that
+// protects blocks, and of the collector.
+func TestReclaim(t *testing.T) {
+	for _, procs := range []int{min(2, runtime.NumCPU()), 1} {
+		dir := t.TempDir()
+		code, out, errs := onProcs(t, procs, "reclaim", "-results", dir, "-measure", "2ms", "-processes", "1", "-rounds", "1", "-smr", "gus,refcount,gc")
+		if code != exitOK {
+			t.Fatalf("exit code %d\n%s%s", code, out, errs)
+		}
+		seen := map[string]bool{}
+		for _, r := range results(t, filepath.Join(dir, "reclaim")) {
+			seen[string(r.Name)] = true
+		}
+		cases, err := reclaimCases("gus,refcount,gc", procs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cases {
+			if !seen[c.Name()] {
+				t.Errorf("%d processors: no result for %s", procs, c.Name())
+			}
+		}
+		if len(seen) != len(cases) {
+			t.Errorf("%d processors: %d results, want %d", procs, len(seen), len(cases))
+		}
+		if told := strings.Contains(errs, reclaim.OneCPU); told != (procs == 1) {
+			t.Errorf("%d processors: it is told that there is one: %v", procs, told)
+		}
+		// Readers, grace periods, writers, backlog and bounds have a row of each kind; of the collector there is no grace period to be told.
+		for kind, rows := range map[string]int{"gus": 5, "refcount": 5, "gc": 5, "hazard": 0} {
+			if n := strings.Count(out, "\n  "+kind+" "); n != rows {
+				t.Errorf("%d processors: %d rows of %s, want %d:\n%s", procs, n, kind, rows, out)
+			}
+		}
+		if strings.Contains(out, "NaN") || strings.Count(out, "-\n") > 1 {
+			t.Errorf("figures are missing:\n%s", out)
+		}
+	}
+}
