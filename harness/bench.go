@@ -33,6 +33,7 @@ type Options struct {
 	Seed        uint64
 	Dir         string // results folder; the file goes into <Dir>/<machine>/
 	Notes       string // lines for the file, as comments
+	Profiles    Profiles
 	Stderr      io.Writer
 	Command     []string // the command that runs Child
 }
@@ -60,13 +61,17 @@ func Run(ctx context.Context, o Options) (path string, err error) {
 	facts := machine.Gather()
 	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)}, machine.KeyValue{Key: "code", Value: pcbbench.Code()},
 		machine.KeyValue{Key: "torture", Value: proof.Of(o.Dir, append(subjects(o.Experiments), handoffSubjects(o.Handoffs)...))})
-	f, err := create(filepath.Join(o.Dir, facts.Slug()), run)
+	stable, folder := facts.Stable(), facts.Slug()
+	if o.Profiles != (Profiles{}) {
+		stable, folder = append(stable, o.Profiles.fact()), profileFolder
+	}
+	f, err := create(filepath.Join(o.Dir, folder), run)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	out := &wholeLines{f: f}
-	if err := writeHeader(out, facts.Stable(), run); err != nil {
+	if err := writeHeader(out, stable, run); err != nil {
 		return f.Name(), err
 	}
 	for line := range strings.Lines(o.Notes) {
@@ -146,7 +151,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	r.progress.start(r.samples(r.Rounds) * r.Processes)
 	for p := range r.Processes {
-		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p)}
+		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p), Profiles: r.Profiles.part(p + 1)}
 		if err := r.process(ctx, job, r.line); err != nil {
 			return err
 		}

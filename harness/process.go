@@ -29,6 +29,7 @@ type Job struct {
 	Orders      bool    // take orders after the rounds: numbers of experiments, as JSON, each answered as soon as it is measured
 	PerNS       float64 // units of locks.Delay in a nanosecond, where processes must agree on it; 0: each finds out
 	Plant       Plant
+	Profiles    Profiles
 }
 
 // ErrFailedSamples says that samples failed their check, and that all others are there.
@@ -36,7 +37,7 @@ var ErrFailedSamples = errors.New("samples failed their check")
 
 // Child runs the Job that in holds as JSON and writes a result line for each sample to out, in one piece as soon as it is there. A
 // failed sample writes none: it is named on errs, and Child goes on and reports at the end.
-func Child(in io.Reader, out, errs io.Writer) error {
+func Child(in io.Reader, out, errs io.Writer) (err error) {
 	var job Job
 	orders := json.NewDecoder(in)
 	if err := orders.Decode(&job); err != nil {
@@ -66,6 +67,12 @@ func Child(in io.Reader, out, errs io.Writer) error {
 	if b.plant = job.Plant; job.PerNS != 0 {
 		b.perNS = job.PerNS
 	}
+	b.label = job.Profiles != Profiles{}
+	stop, err := job.Profiles.start()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	rounds := slices.Repeat([][]measurable{first}, peakSamples)
 	rounds = append(rounds, slices.Repeat([][]measurable{list}, job.Rounds)...)
 	if err := b.rounds(rounds, job, out, errs); err != nil || !job.Orders {

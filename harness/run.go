@@ -16,6 +16,7 @@ import (
 	"pcbbench/harness/machine"
 	"pcbbench/locks"
 	"pcbbench/locks/oracle"
+	"pcbbench/locks/witness"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
 )
@@ -108,6 +109,7 @@ func (r *run) measure(s *Sample) error {
 	mem := mallocs()
 	r.from = r.b.clock.Now()
 	r.to = r.from + r.ticks(r.tm.Measure)
+	witness.StartProfile(r.b.clock.Now)
 	r.phase.Store(measuring)
 	time.Sleep(r.tm.Measure)
 	r.end()
@@ -134,6 +136,7 @@ func (r *run) end() {
 	r.stop.Lock()
 	defer r.stop.Unlock()
 	if r.phase.Load() == measuring {
+		witness.StopProfile()
 		r.phase.Store(draining)
 		r.ended = r.b.clock.Now()
 	}

@@ -31,6 +31,7 @@ type bench struct {
 	cpus  []int   // in the order in which workers are placed
 	perNS float64 // units of locks.Delay in a nanosecond
 	plant Plant
+	label bool // what workers do, for a profiler
 }
 
 func newBench(workers int) (*bench, error) {
@@ -81,7 +82,7 @@ func (b *bench) sample(v *variant, seed uint64, tm Timing) (*Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.measure(s); err != nil {
+	if err := b.labelled(v, func() error { return r.measure(s) }); err != nil {
 		return nil, err
 	}
 	if err := bounded(stuckAfter, "checking the table", nil, func() error { return r.check(s) }); err != nil {

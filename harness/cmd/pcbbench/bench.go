@@ -42,6 +42,9 @@ func measure(ctx context.Context, std streams, o harness.Options, report func(st
 		fmt.Fprintln(std.err, o.Notes)
 	}
 	path, err := harness.Run(ctx, o)
+	for _, look := range o.Profiles.Commands(self, o.Processes) {
+		fmt.Fprintln(std.err, look)
+	}
 	if path != "" {
 		fmt.Fprintf(std.err, "results in %s\n", path)
 		if shown := report(std, path); err == nil { // a run that went wrong may have nothing to show
@@ -71,6 +74,9 @@ func readBench(args []string, std streams) (*request, error) {
 	fs.BoolVar(&r.quick, "quick", false, "a first look in 20 seconds: churn only, the fewest and the most workers")
 	fs.DurationVar(&o.Budget, "budget", 0, "about how long the whole run may take (default 4m30s; with -quick 15s)")
 	runFlags(fs, o, 5, 2)
+	fs.StringVar(&o.Profiles.CPU, "cpuprofile", "", "write CPU profiles to this file with .1, .2 … added for each process, labelled by experiment; results then go into profile/")
+	fs.StringVar(&o.Profiles.Mutex, "mutexprofile", "", "the same for Go's mutex profiles, which know sync.Mutex and sync.RWMutex (-locks mutex, rwmutex) but no other lock")
+	fs.StringVar(&o.Profiles.Block, "blockprofile", "", "the same for Go's block profiles: who slept for a lock; spinning is CPU time")
 	if err := parse(fs, std, args); err != nil {
 		return nil, err
 	}

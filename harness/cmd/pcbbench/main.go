@@ -14,6 +14,7 @@
 //	pcbbench export F   write results as other tools read them
 //	pcbbench summary F  say in two sentences which scheme won where
 //	pcbbench netstat    run experiments once and show what netisr's queues did, as netstat -Q does
+//	pcbbench profile    say who waits for which lock, where, how long and behind whom (needs the tag profile)
 //	pcbbench exact      count what a worker does to shared memory (needs the tag count)
 //	pcbbench handoff    measure what handing a packet to another thread costs, in several ways
 //	pcbbench list       the schemes, locks, mixes, dispatch models and roles
@@ -63,6 +64,7 @@ func commands() []command {
 		{"torture", "hold everything to what it promises, under random schedules", tortureCmd},
 		{"schedules", "and under schedules that are chosen one by one", schedules},
 		{"netstat", "run experiments once and show what netisr's queues did", netstat},
+		{"profile", "say who waits for which lock, where, for how long and behind whom", profileCmd},
 		{"exact", "count what a worker does to shared memory: the same digits in every run", exactCmd},
 		{"handoff", "measure what handing a packet to another thread costs", handoffCmd},
 		{"list", "list schemes, locks, mixes, dispatch models and roles", list},
