@@ -114,7 +114,7 @@ profile: ## who waits for which lock, where, for how long and behind whom: PROFI
 	@$(GO) build -pgo=off -tags profile -o $(BIN)-profile ./harness/cmd/pcbbench
 	@$(BIN)-profile profile -results $(RESULTS) $(PROFILEFLAGS)
 
-table1: ## the contended share of a global lock and of connection groups, beside that of Willmann, Rixner and Cox (a minute)
+table1: ## the contended share of a global lock and of connection groups, beside that of Willmann, Rixner and Cox (4 minutes)
 	@$(GO) build -pgo=off -tags profile -o $(BIN)-profile ./harness/cmd/pcbbench
 	@$(BIN)-profile table1 -results $(RESULTS) $(TABLE1FLAGS)
 

@@ -24,11 +24,12 @@ type ProfileOptions struct {
 	Rounds      int          // samples of each
 	Timing      Timing
 	Seed        uint64
-	Dir         string // results folder; the file goes into <Dir>/<Folder>/
-	Folder      string // "profile" if empty
-	Sort        string // a column's name; "": wait_total
-	Top         int    // sites that the tables show; 0: all
-	Notes       string // lines for the file, as comments
+	Dir         string                            // results folder; the file goes into <Dir>/<Folder>/
+	Folder      string                            // "profile" if empty
+	Sort        string                            // a column's name; "": wait_total
+	Top         int                               // sites that the tables show; 0: all
+	Notes       string                            // lines for the file, as comments
+	Summary     func([]*Profiled) (string, error) // lines for its end; nil: none
 	Stderr      io.Writer
 }
 
@@ -93,6 +94,12 @@ func Profile(ctx context.Context, o ProfileOptions) (path string, list []*Profil
 	list, err = b.profiles(ctx, variants, o, out)
 	if err != nil {
 		return f.Name(), list, err
+	}
+	if o.Summary != nil {
+		text, err := o.Summary(list)
+		if err := errors.Join(err, comment(out, text)); err != nil {
+			return f.Name(), list, err
+		}
 	}
 	return f.Name(), list, out.end(nil)
 }

@@ -139,7 +139,7 @@ func matrixFlags(fs *flag.FlagSet, m *harness.Matrix) {
 	listFlag(fs, &m.Mixes, "mixes", "mixes, or all (default the main ones)", asString)
 	listFlag(fs, &m.Works, "work", "protocol work a segment under the inpcb lock, in ns (default 500,0)", strconv.Atoi)
 	listFlag(fs, &m.Workers, "workers", "worker counts (default 1,2,4 … up to the CPUs)", atLeast1)
-	listFlag(fs, &m.Conns, "conns", "connections, 10 to 1000000 (default the mix's own)", atLeast1)
+	listFlag(fs, &m.Conns, "conns", "connections, 6 to 1000000 (default the mix's own)", atLeast1)
 	listFlag(fs, &m.Batches, "batch", "most segments a batch (default 32)", atLeast1)
 	listFlag(fs, &m.Affinities, "affinity", "rss, spray (default rss)", func(s string) (workloads.Affinity, error) { return workloads.Affinity(s), nil })
 	listFlag(fs, &m.Pins, "pin", "cpu: a thread and a CPU a worker; none: goroutines (default cpu)", asString)

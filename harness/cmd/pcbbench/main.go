@@ -15,6 +15,7 @@
 //	pcbbench summary F  say in two sentences which scheme won where
 //	pcbbench netstat    run experiments once and show what netisr's queues did, as netstat -Q does
 //	pcbbench profile    say who waits for which lock, where, how long and behind whom (needs the tag profile)
+//	pcbbench table1     how contended a global lock and connection groups are, beside the published table (needs the tag profile)
 //	pcbbench exact      count what a worker does to shared memory (needs the tag count)
 //	pcbbench handoff    measure what handing a packet to another thread costs, in several ways
 //	pcbbench list       the schemes, locks, mixes, dispatch models and roles
@@ -65,6 +66,7 @@ func commands() []command {
 		{"schedules", "and under schedules that are chosen one by one", schedules},
 		{"netstat", "run experiments once and show what netisr's queues did", netstat},
 		{"profile", "say who waits for which lock, where, for how long and behind whom", profileCmd},
+		{"table1", "the contended share of one global lock and of connection groups, beside the published one", table1Cmd},
 		{"exact", "count what a worker does to shared memory: the same digits in every run", exactCmd},
 		{"handoff", "measure what handing a packet to another thread costs", handoffCmd},
 		{"list", "list schemes, locks, mixes, dispatch models and roles", list},
