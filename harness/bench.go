@@ -34,6 +34,7 @@ type Options struct {
 	Dir         string // results folder; the file goes into <Dir>/<machine>/
 	Notes       string // lines for the file, as comments
 	Profiles    Profiles
+	Counters    bool // hardware's
 	Stderr      io.Writer
 	Command     []string // the command that runs Child
 }
@@ -73,6 +74,9 @@ func Run(ctx context.Context, o Options) (path string, err error) {
 	out := &wholeLines{f: f}
 	if err := writeHeader(out, stable, run); err != nil {
 		return f.Name(), err
+	}
+	if o.Counters {
+		o.Notes += o.counters()
 	}
 	for line := range strings.Lines(o.Notes) {
 		if _, err := fmt.Fprintln(out, "#", strings.TrimRight(line, "\n")); err != nil {
@@ -151,7 +155,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	r.progress.start(r.samples(r.Rounds) * r.Processes)
 	for p := range r.Processes {
-		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p), Profiles: r.Profiles.part(p + 1)}
+		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p), Profiles: r.Profiles.part(p + 1), Counters: r.Counters}
 		if err := r.process(ctx, job, r.line); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 
 	"pcbbench"
 	"pcbbench/harness/handoff"
+	"pcbbench/harness/machine"
 )
 
 // A Job is what one process measures: rounds of all experiments and hand-offs, each round in a random order of its own. Before them come the closed-loop
@@ -30,6 +31,7 @@ type Job struct {
 	PerNS       float64 // units of locks.Delay in a nanosecond, where processes must agree on it; 0: each finds out
 	Plant       Plant
 	Profiles    Profiles
+	Counters    bool // hardware's
 }
 
 // ErrFailedSamples says that samples failed their check, and that all others are there.
@@ -66,6 +68,11 @@ func Child(in io.Reader, out, errs io.Writer) (err error) {
 	}
 	if b.plant = job.Plant; job.PerNS != 0 {
 		b.perNS = job.PerNS
+	}
+	if job.Counters {
+		if b.hw, err = machine.NewCounters(); err != nil {
+			return err
+		}
 	}
 	b.label = job.Profiles != Profiles{}
 	stop, err := job.Profiles.start()

@@ -66,6 +66,12 @@ var Units = []unit{
 	{"ns/packet", "lower", "", "hand-offs: wall time a packet, one way"},
 	{"rtt-p50-ns", "lower", "", "hand-offs: a batch there and back, median"},
 	{"rtt-p99-ns", "lower", "", "hand-offs: a batch there and back, 99th percentile"},
+	{"cycles/seg", "lower", "", "on request: cycles in user space, of all threads"},
+	{"instructions/seg", "lower", "", "on request: instructions, the same"},
+	{"llc-miss/seg", "lower", "", "on request: misses of the last-level cache, the same"},
+	{"remote-load/seg", "lower", "", "on request: loads that another node answered, the same"},
+	{"hitm/seg", "lower", "", "on request: loads of a line that another core had modified, the same"},
+	{"counter-share", "higher", "", "share of the time that the scarcest of these counted: below 1 they took turns, and were scaled up"},
 	{"disturbed", "", "", "1: one of rundelay, steal and foreign was over its limit"},
 	{"pair", "", "", "of pcbbench ab: samples with the same number belong together"},
 	{"restart", "", "", "of pcbbench ab: how often the processes had been started"},
@@ -158,6 +164,7 @@ func (s *Sample) noise(put func(string, float64)) {
 	known("steal-ns", s.Noise.Steal)
 	known("foreign-ns", s.Noise.Foreign)
 	s.switches(put)
+	s.counters(put)
 	disturbed := 0.0
 	if s.Disturbed != "" {
 		disturbed = 1

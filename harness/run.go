@@ -105,6 +105,10 @@ func (r *run) measure(s *Sample) error {
 		return r.why(err)
 	}
 	r.settle()
+	if err := r.b.startCounters(); err != nil {
+		r.fail(err)
+		return r.await(&wg)
+	}
 	snap, watched := r.b.noise.Snapshot(), time.Now()
 	mem := mallocs()
 	r.from = r.b.clock.Now()
@@ -116,7 +120,9 @@ func (r *run) measure(s *Sample) error {
 	s.Wall = time.Duration(r.b.clock.NS(r.ended - r.from))
 	mem = mallocs() - mem
 	s.Noise, s.Watched = r.b.noise.Snapshot().Sub(snap), time.Since(watched)
-	if err := r.await(&wg); err != nil {
+	counted, failed := r.b.stopCounters()
+	s.Counted = counted
+	if err := errors.Join(failed, r.await(&wg)); err != nil {
 		return err
 	}
 	s.OneWay[1] = r.pingPong()

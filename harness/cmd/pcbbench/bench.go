@@ -74,6 +74,7 @@ func readBench(args []string, std streams) (*request, error) {
 	fs.BoolVar(&r.quick, "quick", false, "a first look in 20 seconds: churn only, the fewest and the most workers")
 	fs.DurationVar(&o.Budget, "budget", 0, "about how long the whole run may take (default 4m30s; with -quick 15s)")
 	runFlags(fs, o, 5, 2)
+	fs.BoolVar(&o.Counters, "counters", false, "hardware counters a segment: cycles, instructions, cache misses, lines from other nodes and cores, in user space, as far as the machine has them")
 	fs.StringVar(&o.Profiles.CPU, "cpuprofile", "", "write CPU profiles to this file with .1, .2 … added for each process, labelled by experiment; results then go into profile/")
 	fs.StringVar(&o.Profiles.Mutex, "mutexprofile", "", "the same for Go's mutex profiles, which know sync.Mutex and sync.RWMutex (-locks mutex, rwmutex) but no other lock")
 	fs.StringVar(&o.Profiles.Block, "blockprofile", "", "the same for Go's block profiles: who slept for a lock; spinning is CPU time")

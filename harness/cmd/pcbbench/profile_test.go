@@ -39,7 +39,7 @@ func TestProfileCommands(t *testing.T) {
 		says []string // on standard output
 		line string   // of the results file
 	}{
-		{[]string{"profile", "-schemes", "global,smr", "-mixes", "churn", "-conns", "64", "-top", "3"}, []string{"wait_total", "cnt_lock", "(tcbinfo)", "(SMR section)", "more sites)"},
+		{[]string{"profile", "-schemes", "global,smr", "-mixes", "churn", "-conns", "64", "-top", "3"}, []string{"wait_total", "cnt_lock", "(tcbinfo)", "SMR section", "more sites)"},
 			"BenchmarkProfile/scheme=global/"},
 		{[]string{"table1", "-conns", "6", "-workers", "2"}, []string{"2 workers: ", "2006", "ours", "L(128)", "500 ns of work"}, "BenchmarkProfile/scheme=connp:groups=128/"},
 	} {
