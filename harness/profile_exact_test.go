@@ -18,6 +18,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"pcbbench/harness/machine"
+	"pcbbench/locks"
 	"pcbbench/locks/witness"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
@@ -157,6 +158,41 @@ func TestProfileCollisions(t *testing.T) {
 	}
 	if err := in.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestProfileTicks compares what is recorded with what the witness has, which is in ticks.
+func TestProfileTicks(t *testing.T) {
+	defer witness.Reset()
+	witness.Reset()
+	b := &bench{clock: machine.NewClock()}
+	var clock atomic.Int64
+	witness.StartProfile(func() int64 { return clock.Add(1_000_000) })
+	var l locks.Mtx
+	l.Lock(nil)
+	var wg sync.WaitGroup
+	held := clock.Load()
+	wg.Go(func() {
+		l.Lock(nil)
+		l.Unlock(nil)
+	})
+	for clock.Load() == held {
+		runtime.Gosched()
+	}
+	l.Unlock(nil)
+	wg.Wait()
+	witness.StopProfile()
+	raw, got := witness.Profile(), b.recorded(1).Sites
+	for i, s := range raw {
+		for _, d := range []*int64{&s.Held, &s.MaxHeld, &s.Wait, &s.MaxWait} {
+			*d = int64(b.clock.NS(*d))
+		}
+		if got[i] != s {
+			t.Errorf("recorded %+v, want %+v", got[i], s)
+		}
+	}
+	if len(raw) != 2 {
+		t.Errorf("%d sites", len(raw))
 	}
 }
 

@@ -69,18 +69,19 @@ func wantProfile(t *testing.T, want ...witness.Site) {
 
 // TestProfileAlone: nobody waits; each hold is as long as the clock goes on between its ends, and the site is the line that took the lock.
 func TestProfileAlone(t *testing.T) {
-	profiled(t)
+	k := profiled(t)
 	l := named("table")
 	var at [2]string
-	for range 3 {
+	for _, longer := range []int64{2, 7, 0} {
 		at[0] = lineOf(1)
 		l.Lock(nil)
+		k.n.Add(longer)
 		l.Unlock(nil)
 	}
 	at[1] = lineOf(1)
 	l.RLock(nil)
 	l.RUnlock(nil)
-	wantProfile(t, witness.Site{Name: at[0], Class: "table", Act: witness.Locked, Times: witness.Times{Count: 3, Held: 3, MaxHeld: 1}},
+	wantProfile(t, witness.Site{Name: at[0], Class: "table", Act: witness.Locked, Times: witness.Times{Count: 3, Held: 12, MaxHeld: 8}},
 		witness.Site{Name: at[1], Class: "table", Act: witness.RLocked, Times: witness.Times{Count: 1, Held: 1, MaxHeld: 1}})
 }
 
@@ -180,6 +181,9 @@ func TestProfileTries(t *testing.T) {
 	witness.StopProfile()
 	var sum witness.Times
 	for _, s := range witness.Profile() {
+		if s.Count == 0 {
+			t.Errorf("%+v is where nothing was taken", s)
+		}
 		if strings.HasPrefix(s.Name, at) != (s.Waited > 0) {
 			t.Errorf("%+v: want the only one that waited in %s", s, at)
 		}
@@ -191,6 +195,33 @@ func TestProfileTries(t *testing.T) {
 	}
 	if sum.Count != 3 || sum.Waited != 1 || sum.Blocked != 2 {
 		t.Errorf("got %+v, want 3 acquisitions, 1 that waited, 2 who were refused", sum)
+	}
+}
+
+// TestProfileLongest has one goroutine wait three times: the longest wait is neither the first nor the last.
+func TestProfileLongest(t *testing.T) {
+	k := profiled(t)
+	l := named("table")
+	for _, longer := range []int64{2, 7, 0} {
+		l.Lock(nil)
+		before := k.n.Load()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			l.Lock(nil)
+			l.Unlock(nil)
+		})
+		k.await(t, before+1)
+		k.n.Add(longer)
+		l.Unlock(nil)
+		wg.Wait()
+	}
+	witness.StopProfile()
+	var waits witness.Times
+	for _, s := range witness.Profile() {
+		waits.Add(s.Times)
+	}
+	if waits.Waited != 3 || waits.Wait != 3*2+9 || waits.MaxWait != 9 {
+		t.Errorf("%+v, want waits of 4, 9 and 2", waits)
 	}
 }
 
@@ -256,37 +287,46 @@ func TestProfileNests(t *testing.T) {
 		witness.Site{Class: "group", Act: witness.Locked, Times: witness.Times{Count: 100, Held: 100 * 100, MaxHeld: 100}})
 }
 
-// TestProfileSites takes a lock from a great many stacks and goroutines: none is lost, and a name is one site however it was come to.
+// TestProfileSites takes many classes of locks from many stacks and goroutines: none is lost, and a name is one site however it was come to.
 func TestProfileSites(t *testing.T) {
 	profiled(t)
-	l := named("table")
-	var deep func(n, m int)
-	deep = func(n, m int) {
+	const bits, classes, goroutines = 4, 300, 3
+	var list []*locks.RW
+	for i := range classes {
+		list = append(list, named(fmt.Sprintf("class %03d", i)))
+	}
+	var deep func(l *locks.RW, n, m int)
+	deep = func(l *locks.RW, n, m int) {
 		switch {
 		case n == 0:
 			l.Lock(nil)
 			l.Unlock(nil)
 		case m&1 == 0:
-			deep(n-1, m>>1)
+			deep(l, n-1, m>>1)
 		default:
-			deep(n-1, m>>1)
+			deep(l, n-1, m>>1)
 		}
 	}
-	const bits, goroutines = 6, 50
 	for range goroutines {
 		elsewhere(func() {
-			for m := range 1 << bits {
-				deep(bits, m)
+			for _, l := range list {
+				for m := range 1 << bits {
+					deep(l, bits, m)
+				}
 			}
 		})
 	}
 	witness.StopProfile()
-	sites := witness.Profile()
-	if len(sites) != 2 {
-		t.Errorf("%d sites, want 2: the line that takes the lock, from each of two: %+v", len(sites), sites)
+	if sites := witness.Profile(); len(sites) != 2*classes {
+		t.Errorf("%d sites, want 2 of each class: the line that takes the lock, from each of two: %+v", len(sites), sites[:5])
 	}
-	want := []witness.Count{{Class: "table", Act: witness.Locked, N: goroutines << bits}}
-	if got := witness.Counts(); !slices.Equal(got, want) {
-		t.Errorf("counted %v, want %v", got, want)
+	counts := witness.Counts()
+	for i, c := range counts {
+		if want := (witness.Count{Class: fmt.Sprintf("class %03d", i), Act: witness.Locked, N: goroutines << bits}); c != want {
+			t.Errorf("counted %v, want %v", c, want)
+		}
+	}
+	if len(counts) != classes {
+		t.Errorf("%d counts", len(counts))
 	}
 }
