@@ -18,17 +18,20 @@ export WHY   ?=
 EXACTFLAGS ?=
 # Flags for pcbbench locks, as in: make locks LOCKSFLAGS='-locks mtx,mcs -workers 8 -critical 0,100,1000'
 LOCKSFLAGS ?=
+# Flags for pcbbench profile and table1, as in: make profile PROFILEFLAGS='-schemes smr -sort cnt_lock'
+PROFILEFLAGS ?=
+TABLE1FLAGS  ?=
 # Flags for pcbbench compare, as in: make compare OLD=a NEW=b COMPAREFLAGS='-format markdown'
 COMPAREFLAGS ?=
 # Flags for pcbbench torture and for the mutants, as in: make torture TORTUREFLAGS='-duration 8h'
 TORTUREFLAGS ?=
 MUTANTFLAGS  ?=
 
-.PHONY: help torture mutants bench dispatch quick sweep handoff locks reclaim compare ab aa gate history baseline list build test race torture-test fuzz schedules exact lint check clean
+.PHONY: help torture mutants bench dispatch quick sweep handoff locks reclaim compare ab aa gate history baseline list build test race torture-test fuzz schedules exact profile table1 lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  variables: TRACE=file.pcap BENCHFLAGS='...' SWEEPFLAGS='...' TORTUREFLAGS='...' SCHEDULESFLAGS='...' COMPAREFLAGS='...' ABFLAGS='...' AAFLAGS='...' BASE=revision EXACTFLAGS='...' LOCKSFLAGS='...' MUTANTFLAGS='...' HISTORYFLAGS='...' OLD=file NEW=file FILE=file WHY='...' RESULTS=folder"
+	@echo "  variables: TRACE=file.pcap BENCHFLAGS='...' SWEEPFLAGS='...' TORTUREFLAGS='...' SCHEDULESFLAGS='...' COMPAREFLAGS='...' ABFLAGS='...' AAFLAGS='...' BASE=revision EXACTFLAGS='...' PROFILEFLAGS='...' TABLE1FLAGS='...' LOCKSFLAGS='...' MUTANTFLAGS='...' HISTORYFLAGS='...' OLD=file NEW=file FILE=file WHY='...' RESULTS=folder"
 
 bench: build ## measure the default matrix (5 minutes) or, with TRACE=file.pcap, the replay of a capture
 	@$(BIN) bench -results $(RESULTS) $(if $(TRACE),-trace '$(TRACE)') $(BENCHFLAGS)
@@ -103,6 +106,8 @@ torture-test: ## the tests of locks and tables with random yields and lock order
 	$(GO) test -tags count ./locks/probe ./locks/witness
 	$(GO) test -tags count -run Exact ./harness
 	$(GO) test -tags count -race -run ExactDigits ./harness
+	$(GO) test -tags profile ./locks/witness
+	$(GO) test -tags profile -run Profile ./harness ./harness/cmd/pcbbench
 	$(GO) test -tags mutants -short ./harness/mutants
 
 schedules: ## small configurations of everything under chosen schedules, in a minute; failures replay
@@ -113,9 +118,17 @@ exact: ## what one worker does to shared memory, in exact counts, for every sche
 	@$(GO) build -pgo=off -tags count -o $(BIN)-count ./harness/cmd/pcbbench
 	@$(BIN)-count exact -results $(RESULTS) $(EXACTFLAGS)
 
+profile: ## who waits for which lock, where, for how long and behind whom: PROFILEFLAGS='-schemes smr -mixes rpc'
+	@$(GO) build -pgo=off -tags profile -o $(BIN)-profile ./harness/cmd/pcbbench
+	@$(BIN)-profile profile -results $(RESULTS) $(PROFILEFLAGS)
+
+table1: ## the contended share of a global lock and of connection groups, beside that of Willmann, Rixner and Cox (4 minutes)
+	@$(GO) build -pgo=off -tags profile -o $(BIN)-profile ./harness/cmd/pcbbench
+	@$(BIN)-profile table1 -results $(RESULTS) $(TABLE1FLAGS)
+
 lint: ## formatting, vet, staticcheck
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt: $$out" >&2; exit 1; }
-	@for tags in none torture,witness sim count mutants; do \
+	@for tags in none torture,witness sim count profile mutants; do \
 		echo "vet, staticcheck -tags $$tags"; \
 		$(GO) vet -tags $$tags ./... && $(GO) tool staticcheck -tags $$tags ./... || exit 1; \
 	done

@@ -38,6 +38,8 @@ type Options struct {
 	Dir         string // results folder; the file goes into <Dir>/<machine>/, or
 	Folder      string // if not "", into <Dir>/<Folder>/<machine>/
 	Notes       string // lines for the file, as comments
+	Profiles    Profiles
+	Counters    bool // hardware's
 	Stderr      io.Writer
 	Command     []string // the command that runs Child
 }
@@ -65,19 +67,26 @@ func Run(ctx context.Context, o Options) (path string, err error) {
 	facts := machine.Gather()
 	run := append(facts.Run(), machine.KeyValue{Key: "seed", Value: fmt.Sprint(o.Seed)}, machine.KeyValue{Key: "code", Value: pcbbench.Code()},
 		machine.KeyValue{Key: "torture", Value: proof.Of(o.Dir, slices.Concat(subjects(o.Experiments), handoffSubjects(o.Handoffs), reclaimSubjects(o.Reclaims), lockbench.Subjects(o.Locks)))})
-	f, err := create(filepath.Join(o.Dir, o.Folder, facts.Slug()), run)
+	stable, folder := facts.Stable(), filepath.Join(o.Folder, facts.Slug())
+	if o.Profiles != (Profiles{}) {
+		stable, folder = append(stable, o.Profiles.fact()), profileFolder
+	}
+	f, err := create(filepath.Join(o.Dir, folder), run)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	out := &wholeLines{f: f}
-	if err := writeHeader(out, facts.Stable(), run); err != nil {
+	if err := writeHeader(out, stable, run); err != nil {
 		return f.Name(), err
 	}
 	if len(o.Locks) > 0 {
 		if err := writeLockUnits(out); err != nil {
 			return f.Name(), err
 		}
+	}
+	if o.Counters {
+		o.Notes += o.counters()
 	}
 	for line := range strings.Lines(o.Notes) {
 		if _, err := fmt.Fprintln(out, "#", strings.TrimRight(line, "\n")); err != nil {
@@ -156,7 +165,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	r.progress.start(r.samples(r.Rounds) * r.Processes)
 	for p := range r.Processes {
-		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Locks: r.Locks, Reclaims: r.Reclaims, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p)}
+		job := Job{Experiments: r.Experiments, Handoffs: r.Handoffs, Locks: r.Locks, Reclaims: r.Reclaims, Rounds: r.Rounds, Timing: Timing{warmTime, measure}, Seed: r.Seed + uint64(p), Profiles: r.Profiles.part(p + 1), Counters: r.Counters}
 		if err := r.process(ctx, job, r.line); err != nil {
 			return err
 		}

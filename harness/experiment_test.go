@@ -59,7 +59,7 @@ func TestRefusals(t *testing.T) {
 		"spinning":          {func(e *Experiment) { e.Lock, e.Workload.Workers = "ticket:spin", tooMany }, []string{"ticket:spin", "GOMAXPROCS"}},
 		"work below":        {func(e *Experiment) { e.Work = -1 }, []string{"work=-1", "1000000"}},
 		"work above":        {func(e *Experiment) { e.Work = 1_000_001 }, []string{"work=1000001", "1000000"}},
-		"workload":          {func(e *Experiment) { e.Workload.Conns = 9 }, []string{"conns=9", "10"}},
+		"workload":          {func(e *Experiment) { e.Workload.Conns = 5 }, []string{"conns=5", "6"}},
 	} {
 		e := tiny("global", 1)
 		c.change(&e)

@@ -17,6 +17,7 @@ import (
 	"pcbbench"
 	"pcbbench/harness/handoff"
 	"pcbbench/harness/lockbench"
+	"pcbbench/harness/machine"
 	"pcbbench/harness/reclaim"
 )
 
@@ -33,6 +34,8 @@ type Job struct {
 	Orders      bool    // take orders after the rounds: numbers of experiments, as JSON, each answered as soon as it is measured
 	PerNS       float64 // units of locks.Delay in a nanosecond, where processes must agree on it; 0: each finds out
 	Plant       Plant
+	Profiles    Profiles
+	Counters    bool // hardware's
 }
 
 // ErrFailedSamples says that samples failed their check, and that all others are there.
@@ -40,7 +43,7 @@ var ErrFailedSamples = errors.New("samples failed their check")
 
 // Child runs the Job that in holds as JSON and writes a result line for each sample to out, in one piece as soon as it is there. A
 // failed sample writes none: it is named on errs, and Child goes on and reports at the end.
-func Child(in io.Reader, out, errs io.Writer) error {
+func Child(in io.Reader, out, errs io.Writer) (err error) {
 	var job Job
 	orders := json.NewDecoder(in)
 	if err := orders.Decode(&job); err != nil {
@@ -86,6 +89,17 @@ func Child(in io.Reader, out, errs io.Writer) error {
 		b.perNS = job.PerNS
 	}
 	b.locks = &lockbench.Bench{Clock: b.clock, CPUs: b.cpus, PerNS: b.perNS}
+	if job.Counters {
+		if b.hw, err = machine.NewCounters(); err != nil {
+			return err
+		}
+	}
+	b.label = job.Profiles != Profiles{}
+	stop, err := job.Profiles.start()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	rounds := slices.Repeat([][]measurable{first}, peakSamples)
 	rounds = append(rounds, slices.Repeat([][]measurable{list}, job.Rounds)...)
 	if err := b.rounds(rounds, job, out, errs); err != nil || !job.Orders {

@@ -86,6 +86,12 @@ var Units = []unit{
 	{"backlog-t8", "lower", "", ""},
 	{"gc-cpu", "lower", "", "reclamation by the collector: its share of the CPU time"},
 	{"heap-bytes", "lower", "", "reclamation by the collector: the most that was in use on the heap"},
+	{"cycles/seg", "lower", "", "on request: cycles in user space, of all threads"},
+	{"instructions/seg", "lower", "", "on request: instructions, the same"},
+	{"llc-miss/seg", "lower", "", "on request: misses of the last-level cache, the same"},
+	{"remote-load/seg", "lower", "", "on request: loads that another node answered, the same"},
+	{"hitm/seg", "lower", "", "on request: loads of a line that another core had modified, the same"},
+	{"counter-share", "higher", "", "share of the time that the scarcest of these counted: below 1 they took turns, and were scaled up"},
 	{"disturbed", "", "", "1: one of rundelay, steal and foreign was over its limit"},
 	{"pair", "", "", "of pcbbench ab: samples with the same number belong together"},
 	{"restart", "", "", "of pcbbench ab: how often the processes had been started"},
@@ -176,6 +182,7 @@ func (s *Sample) noise(put func(string, float64)) {
 	put("late", s.Late)
 	s.others(put)
 	s.switches(put)
+	s.counters(put)
 	s.mark(put)
 }
 

@@ -16,6 +16,7 @@ import (
 	"pcbbench/harness/machine"
 	"pcbbench/locks"
 	"pcbbench/locks/oracle"
+	"pcbbench/locks/witness"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads"
 )
@@ -104,17 +105,24 @@ func (r *run) measure(s *Sample) error {
 		return r.why(err)
 	}
 	r.settle()
+	if err := r.b.startCounters(); err != nil {
+		r.fail(err)
+		return r.await(&wg)
+	}
 	snap, watched := r.b.noise.Snapshot(), time.Now()
 	mem := mallocs()
 	r.from = r.b.clock.Now()
 	r.to = r.from + r.ticks(r.tm.Measure)
+	witness.StartProfile(r.b.clock.Now)
 	r.phase.Store(measuring)
 	time.Sleep(r.tm.Measure)
 	r.end()
 	s.Wall = time.Duration(r.b.clock.NS(r.ended - r.from))
 	mem = mallocs() - mem
 	s.Noise, s.Watched = r.b.noise.Snapshot().Sub(snap), time.Since(watched)
-	if err := r.await(&wg); err != nil {
+	counted, failed := r.b.stopCounters()
+	s.Counted = counted
+	if err := errors.Join(failed, r.await(&wg)); err != nil {
 		return err
 	}
 	s.OneWay[1] = r.b.pingPong(len(r.ds))
@@ -128,6 +136,7 @@ func (r *run) end() {
 	r.stop.Lock()
 	defer r.stop.Unlock()
 	if r.phase.Load() == measuring {
+		witness.StopProfile()
 		r.phase.Store(draining)
 		r.ended = r.b.clock.Now()
 	}

@@ -32,7 +32,9 @@ type bench struct {
 	cpus  []int   // in the order in which workers are placed
 	perNS float64 // units of locks.Delay in a nanosecond
 	plant Plant
-	locks *lockbench.Bench // of a process's locks
+	locks *lockbench.Bench  // of a process's locks
+	label bool              // what workers do, for a profiler
+	hw    *machine.Counters // nil: nobody asked
 }
 
 func newBench(workers int) (*bench, error) {
@@ -57,9 +59,10 @@ type Sample struct {
 	BytesTable float64                 // heap bytes of the empty table
 	BytesConn  float64                 // heap bytes that a connection adds to it
 	Walks      uint64
-	WalkTime   time.Duration // of all of them
-	Wall       time.Duration // measured time
-	OneWay     [2]float64    // cache-line ping-pong before and after, ns; 0: not measured
+	WalkTime   time.Duration     // of all of them
+	Wall       time.Duration     // measured time
+	OneWay     [2]float64        // cache-line ping-pong before and after, ns; 0: not measured
+	Counted    []machine.Counted // by hardware, over Watched; nil: nobody asked
 	Class      machine.Class
 	Noise      machine.Delta
 	Watched    time.Duration // of Noise: some of the time before and after Wall, too
@@ -83,7 +86,7 @@ func (b *bench) sample(v *variant, seed uint64, tm Timing) (*Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.measure(s); err != nil {
+	if err := b.labelled(v, func() error { return r.measure(s) }); err != nil {
 		return nil, err
 	}
 	if err := bounded(stuckAfter, "checking the table", nil, func() error { return r.check(s) }); err != nil {

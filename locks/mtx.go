@@ -39,6 +39,9 @@ func newMtx(Policy) Lock { return Place[Mtx]() }
 
 // Lock takes the lock.
 func (m *Mtx) Lock(*Node) {
+	if witness.Profiling && m.TryLock(nil) { // who has to wait was refused before
+		return
+	}
 	if witness.Enabled { // where it is false even an empty call would count against inlining
 		witness.Want(m, witness.Exclusive)
 		defer witness.Got(m, witness.Exclusive)
@@ -51,10 +54,14 @@ func (m *Mtx) Lock(*Node) {
 
 // TryLock takes the lock if nobody holds it, even past registered waiters.
 func (m *Mtx) TryLock(*Node) bool {
+	if witness.Profiling {
+		witness.Want(m, witness.Exclusive)
+	}
 	for {
 		probe.Load(&m.word)
 		old := atomic.LoadUint32(&m.word)
 		if old&mtxLocked != 0 {
+			witness.Busy(m)
 			return false
 		}
 		probe.RMW(&m.word)

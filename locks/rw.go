@@ -57,6 +57,9 @@ func newRW(Policy) Lock { return Place[RW]() }
 
 // Lock takes the lock exclusively.
 func (l *RW) Lock(*Node) {
+	if witness.Profiling && l.TryLock(nil) { // as in Mtx.Lock
+		return
+	}
 	if witness.Enabled { // as in Mtx.Lock
 		witness.Want(l, witness.Exclusive)
 		defer witness.Got(l, witness.Exclusive)
@@ -69,9 +72,13 @@ func (l *RW) Lock(*Node) {
 
 // TryLock takes the lock exclusively if nobody holds it, even past registered waiters.
 func (l *RW) TryLock(*Node) bool {
+	if witness.Profiling {
+		witness.Want(l, witness.Exclusive)
+	}
 	for {
 		old := l.load()
 		if old&rwHeld != 0 {
+			witness.Busy(l)
 			return false
 		}
 		if l.cas(old, old|rwWriter) {
@@ -99,6 +106,7 @@ func (l *RW) Unlock(*Node) {
 func (l *RW) RLock(*Node) {
 	witness.Want(l, witness.Shared)
 	if !l.tryRLock() {
+		witness.Busy(l)
 		l.rlockSlow()
 	}
 	witness.Got(l, witness.Shared)
@@ -106,7 +114,11 @@ func (l *RW) RLock(*Node) {
 
 // TryRLock takes the lock shared if no writer holds it or waits for it.
 func (l *RW) TryRLock(*Node) bool {
+	if witness.Profiling {
+		witness.Want(l, witness.Shared)
+	}
 	if !l.tryRLock() {
+		witness.Busy(l)
 		return false
 	}
 	witness.Got(l, witness.Shared)

@@ -27,13 +27,20 @@ type watched struct{ l Lock }
 func (w *watched) Witnessed() any { return w.l }
 
 func (w *watched) Lock(n *Node) {
+	if witness.Profiling && w.TryLock(n) { // who has to wait was refused before
+		return
+	}
 	witness.Want(w.l, witness.Exclusive)
 	w.l.Lock(n)
 	witness.Got(w.l, witness.Exclusive)
 }
 
 func (w *watched) TryLock(n *Node) bool {
+	if witness.Profiling {
+		witness.Want(w.l, witness.Exclusive)
+	}
 	if !w.l.TryLock(n) {
+		witness.Busy(w.l)
 		return false
 	}
 	witness.Got(w.l, witness.Exclusive)
@@ -75,13 +82,20 @@ type watchedRW struct {
 }
 
 func (w *watchedRW) RLock(n *Node) {
+	if witness.Profiling && w.TryRLock(n) {
+		return
+	}
 	witness.Want(w.l, witness.Shared)
 	w.rw.RLock(n)
 	witness.Got(w.l, witness.Shared)
 }
 
 func (w *watchedRW) TryRLock(n *Node) bool {
+	if witness.Profiling {
+		witness.Want(w.l, witness.Shared)
+	}
 	if !w.rw.TryRLock(n) {
+		witness.Busy(w.l)
 		return false
 	}
 	witness.Got(w.l, witness.Shared)

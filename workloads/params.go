@@ -17,7 +17,7 @@ const (
 // Params choose a workload. The zero value of a field means the mix's default, or the one named here.
 type Params struct {
 	Mix       string
-	Conns     int      // concurrent connections, 10 to 1,000,000
+	Conns     int      // concurrent connections, 6 to 1,000,000
 	Workers   int      // at least 1; default 1
 	Batch     int      // most segments a batch, at least 1; default 32
 	Seed      uint64   // of everything random
@@ -35,7 +35,7 @@ type Params struct {
 }
 
 const (
-	minConns, maxConns = 10, 1_000_000
+	minConns, maxConns = 6, 1_000_000
 	maxPeers           = 1 << 17 // 198.18.0.0/15, the range for benchmarking of RFC 2544
 	firstPeerPort      = 1024
 	portsPerPeer       = 65536 - firstPeerPort

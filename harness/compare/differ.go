@@ -31,10 +31,14 @@ const Unsaid = "not said"
 
 // stable are the facts of machine, toolchain and operation: results that differ in one do not compare.
 var stable = []string{"epoch", "goos", "goarch", "cpu", "cpu-model", "cores", "threads", "cpus-allowed", "cpu-quota", "numa-nodes", "cache-l1d", "cache-l2", "cache-l3",
-	"cacheline", "hypervisor", "kernel", "governor", "clock", "go", "goamd64", "gomaxprocs"}
+	"cacheline", "hypervisor", "kernel", "governor", "clock", "go", "goamd64", "gomaxprocs",
+	"profiled"}
 
 // firstEpoch is the epoch of files that do not say: they are older than the first change of what an operation is.
 const firstEpoch = "1"
+
+// unprofiled is what files that do not say have been: a profiler takes time of its own.
+const unprofiled = "no"
 
 // differences are the facts that differ between old and new, or within one of them.
 func differences(old, new []*file.Run) (ds []Difference) {
@@ -55,8 +59,11 @@ func differences(old, new []*file.Run) (ds []Difference) {
 // values are a fact's in all runs, each once.
 func values(runs []*file.Run, key string) (list []string) {
 	unsaid := Unsaid
-	if key == "epoch" {
+	switch key {
+	case "epoch":
 		unsaid = firstEpoch
+	case "profiled":
+		unsaid = unprofiled
 	}
 	for _, r := range runs {
 		if val := cmp.Or(r.Facts[key], unsaid); !slices.Contains(list, val) {

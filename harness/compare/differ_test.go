@@ -21,6 +21,8 @@ func TestDiffer(t *testing.T) {
 		"epoch":               {"epoch: 1\n", "epoch: 2\n", `refused: epoch was "1" and is "2"`},
 		"first epoch, unsaid": {"", "epoch: 1\n", ""},
 		"later epoch":         {"", "epoch: 2\n", `refused: epoch was "1" and is "2"`},
+		"profiled":            {"profiled: cpu\n", "", `refused: profiled was "cpu" and is "no"`},
+		"both profiled":       {"profiled: cpu\n", "profiled: cpu\n", ""},
 		"unsaid":              {"kernel: 6\n", "", `warned: kernel was "6" and is "not said"`},
 		"two machines in one": {"cores: 2\n" + result + "cores: 4\n", "cores: 2\n", `refused: cores was "2 | 4" and is "2"`},
 		"two machines in both": {"cores: 2\n" + result + "cores: 4\n", "cores: 4\n" + result + "cores: 2\n",

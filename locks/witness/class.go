@@ -1,4 +1,4 @@
-//go:build witness || count
+//go:build witness || count || profile
 
 package witness
 

@@ -1,4 +1,4 @@
-//go:build witness && (amd64 || arm64)
+//go:build (witness || profile) && (amd64 || arm64)
 
 package witness
 

@@ -1,4 +1,4 @@
-//go:build witness
+//go:build witness || profile
 
 #include "textflag.h"
 

@@ -15,7 +15,8 @@
 // outside of the locks, innermost first.
 //
 // What a call does is chosen by build tag: without one nothing, and the calls are inlined away. With the tag witness they do nothing
-// but an atomic load until Enable; it needs amd64 or arm64. With the tag count nothing is checked, and acquisitions are counted by class.
+// but an atomic load until Enable; it needs amd64 or arm64. With the tag count nothing is checked, and acquisitions are counted by class. With the tag
+// profile nothing is checked either: who waits where, for how long and behind whom is recorded, after LOCK_PROFILING(9).
 package witness
 
 // A Mode is a way to hold a lock.
@@ -57,4 +58,35 @@ type Count struct {
 	Class string
 	Act   Act
 	N     uint64
+}
+
+// A Site is what a profile has of one place in the code, where locks of one class are taken in one way.
+type Site struct {
+	Name  string // the innermost calls outside of the locks, innermost first
+	Class string // "" of a section
+	Act   Act
+	Times
+}
+
+// Times are a profile's counts and durations, these in ticks of the clock that StartProfile was given. An upgrade or a downgrade ends one hold and begins
+// another, so that each has its own site and mode; sections are holds that nobody waits for.
+type Times struct {
+	Count   uint64 // holds begun
+	Waited  uint64 // of these, how many found the lock taken: cnt_lock
+	Blocked uint64 // how often others found it taken while it was held: cnt_hold
+	Held    int64  // of all holds
+	MaxHeld int64
+	Wait    int64 // from finding it taken to having it, of all that waited
+	MaxWait int64
+}
+
+// Add adds o to t.
+func (t *Times) Add(o Times) {
+	t.Count += o.Count
+	t.Waited += o.Waited
+	t.Blocked += o.Blocked
+	t.Held += o.Held
+	t.MaxHeld = max(t.MaxHeld, o.MaxHeld)
+	t.Wait += o.Wait
+	t.MaxWait = max(t.MaxWait, o.MaxWait)
 }

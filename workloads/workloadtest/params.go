@@ -50,7 +50,7 @@ func intoInt(field func(*workloads.Params) *int) func(*workloads.Params, float64
 }
 
 var limits = []limit{
-	{"conns", intoInt(func(p *workloads.Params) *int { return &p.Conns }), []float64{10, 1e6}, []float64{-1, 9, 1e6 + 1}},
+	{"conns", intoInt(func(p *workloads.Params) *int { return &p.Conns }), []float64{6, 1e6}, []float64{-1, 5, 1e6 + 1}},
 	{"workers", intoInt(func(p *workloads.Params) *int { return &p.Workers }), []float64{1, 4096}, []float64{-1}},
 	{"batch", intoInt(func(p *workloads.Params) *int { return &p.Batch }), []float64{1, 4096}, []float64{-1}},
 	{"listeners", intoInt(func(p *workloads.Params) *int { return &p.Listeners }), []float64{1, 1024}, []float64{-1}},

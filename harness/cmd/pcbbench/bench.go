@@ -42,6 +42,9 @@ func measure(ctx context.Context, std streams, o harness.Options, report func(st
 		fmt.Fprintln(std.err, o.Notes)
 	}
 	path, err := harness.Run(ctx, o)
+	for _, look := range o.Profiles.Commands(self, o.Processes) {
+		fmt.Fprintln(std.err, look)
+	}
 	if path != "" {
 		fmt.Fprintf(std.err, "results in %s\n", path)
 		if shown := report(std, path); err == nil { // a run that went wrong may have nothing to show
@@ -71,6 +74,10 @@ func readBench(args []string, std streams) (*request, error) {
 	fs.BoolVar(&r.quick, "quick", false, "a first look in 20 seconds: churn only, the fewest and the most workers")
 	fs.DurationVar(&o.Budget, "budget", 0, "about how long the whole run may take (default 4m30s; with -quick 15s)")
 	runFlags(fs, o, 5, 2)
+	fs.BoolVar(&o.Counters, "counters", false, "hardware counters a segment: cycles, instructions, cache misses, lines from other nodes and cores, in user space, as far as the machine has them")
+	fs.StringVar(&o.Profiles.CPU, "cpuprofile", "", "write CPU profiles to this file with .1, .2 … added for each process, labelled by experiment; results then go into profile/")
+	fs.StringVar(&o.Profiles.Mutex, "mutexprofile", "", "the same for Go's mutex profiles, which know sync.Mutex and sync.RWMutex (-locks mutex, rwmutex) but no other lock")
+	fs.StringVar(&o.Profiles.Block, "blockprofile", "", "the same for Go's block profiles: who slept for a lock; spinning is CPU time")
 	if err := parse(fs, std, args); err != nil {
 		return nil, err
 	}
@@ -133,7 +140,7 @@ func matrixFlags(fs *flag.FlagSet, m *harness.Matrix) {
 	listFlag(fs, &m.Mixes, "mixes", "mixes, or all (default the main ones)", asString)
 	listFlag(fs, &m.Works, "work", "protocol work a segment under the inpcb lock, in ns (default 500,0)", strconv.Atoi)
 	listFlag(fs, &m.Workers, "workers", "worker counts (default 1,2,4 … up to the CPUs)", atLeast1)
-	listFlag(fs, &m.Conns, "conns", "connections, 10 to 1000000 (default the mix's own)", atLeast1)
+	listFlag(fs, &m.Conns, "conns", "connections, 6 to 1000000 (default the mix's own)", atLeast1)
 	listFlag(fs, &m.Batches, "batch", "most segments a batch (default 32)", atLeast1)
 	listFlag(fs, &m.Affinities, "affinity", "rss, spray (default rss)", func(s string) (workloads.Affinity, error) { return workloads.Affinity(s), nil })
 	listFlag(fs, &m.Pins, "pin", "cpu: a thread and a CPU a worker; none: goroutines (default cpu)", asString)

@@ -26,7 +26,7 @@ func exactCmd(ctx context.Context, args []string, std streams) error {
 	listFlag(fs, &m.Locks, "locks", "table locks, as in mcs or ticket:spin (default each scheme's own)", asString)
 	listFlag(fs, &m.Dispatches, "dispatch", "dispatch models, with options as in netisr2:policy=source (default direct)", asString)
 	listFlag(fs, &m.Mixes, "mixes", "mixes (default all that need no capture)", asString)
-	listFlag(fs, &m.Conns, "conns", fmt.Sprintf("connections, 10 to 1000000 (default %d)", exactConns), atLeast1)
+	listFlag(fs, &m.Conns, "conns", fmt.Sprintf("connections, 6 to 1000000 (default %d)", exactConns), atLeast1)
 	listFlag(fs, &m.Batches, "batch", "most segments a batch (default 32)", atLeast1)
 	fs.IntVar(&o.Laps, "laps", 2, "laps that are counted, after one that is not")
 	fs.Uint64Var(&o.Seed, "seed", 1, "seed of the workload")

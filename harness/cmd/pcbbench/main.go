@@ -14,6 +14,8 @@
 //	pcbbench export F   write results as other tools read them
 //	pcbbench summary F  say in two sentences which scheme won where
 //	pcbbench netstat    run experiments once and show what netisr's queues did, as netstat -Q does
+//	pcbbench profile    say who waits for which lock, where, how long and behind whom (needs the tag profile)
+//	pcbbench table1     how contended a global lock and connection groups are, beside the published table (needs the tag profile)
 //	pcbbench exact      count what a worker does to shared memory (needs the tag count)
 //	pcbbench handoff    measure what handing a packet to another thread costs, in several ways
 //	pcbbench locks      measure the locks by themselves: throughput, waiting, fairness
@@ -65,6 +67,8 @@ func commands() []command {
 		{"torture", "hold everything to what it promises, under random schedules", tortureCmd},
 		{"schedules", "and under schedules that are chosen one by one", schedules},
 		{"netstat", "run experiments once and show what netisr's queues did", netstat},
+		{"profile", "say who waits for which lock, where, for how long and behind whom", profileCmd},
+		{"table1", "the contended share of one global lock and of connection groups, beside the published one", table1Cmd},
 		{"exact", "count what a worker does to shared memory: the same digits in every run", exactCmd},
 		{"handoff", "measure what handing a packet to another thread costs", handoffCmd},
 		{"locks", "measure the locks by themselves: who is fast, who is fair", locksCmd},

@@ -9,7 +9,7 @@ import (
 )
 
 // reports are the folders under a results folder that hold no machine's results.
-var reports = []string{"aa", "exact", "mutants", "schedules", "torture"}
+var reports = []string{"aa", "exact", "mutants", "profile", "schedules", "table1", "torture"}
 
 // Machines are the machines whose results the folder results holds, by name.
 func Machines(results string) (names []string, err error) {
