@@ -126,7 +126,7 @@ func TestNames(t *testing.T) {
 func TestNamesOfMatrix(t *testing.T) {
 	_, mixes, specs, models := knownNames()
 	mixes = slices.DeleteFunc(mixes, func(m string) bool { return m == "pcap" })
-	m := Matrix{CPUs: 2, Workers: []int{1, 2}, Mixes: mixes, Locks: []string{specs[0], specs[len(specs)-1], "ticket:spin", "default"}, Dispatches: models, Works: []int{0, 1}, Roles: []string{"all", "split"},
+	m := Matrix{CPUs: 2, Workers: []int{1, 2}, Mixes: mixes, Locks: []string{"mutex", specs[len(specs)-1], "ticket:spin", "default"}, Dispatches: models, Works: []int{0, 1}, Roles: []string{"all", "split"},
 		Affinities: []workloads.Affinity{workloads.RSS, workloads.Spray}, Pins: []string{PinCPU, PinNone}, Batches: []int{1, 64}}
 	seen := map[string]bool{}
 	for _, e := range m.Experiments() {
