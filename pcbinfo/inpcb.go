@@ -19,6 +19,7 @@ const (
 // connection's. Which lock guards a field:
 //
 //	(c) constant from insertion to removal; written before the block is published and after its last reader
+//	    (in hashlock and threelock a block is in the list before it is in the hash; until then it is written under (p), and walks wait)
 //	(h) the lock over the hash: tcbinfo in global, refcount and rwlock, the group in connp, hashLock in hashlock, threelock and smr
 //	(l) the lock over the list: tcbinfo in global, refcount, rwlock and hashlock, the group in connp, listLock in smr; in threelock listLock, by one
 //	    who has tcbinfo shared, and for those who read it tcbinfo
