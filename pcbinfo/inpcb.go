@@ -19,6 +19,7 @@ const (
 // connection's. Which lock guards a field:
 //
 //	(c) constant from insertion to removal; written before the block is published and after its last reader
+//	    (in hashlock and threelock a block is in the list before it is in the hash; until then it is written under (p), and walks wait)
 //	(h) the lock over the hash: tcbinfo in global, refcount and rwlock, the group in connp, ebucket and wbucket in bucket, hashLock in the others
 //	(g) in pcbgroup, the group that it is in, and all groups for what stands in the wildcard hash; to read, any group
 //	(l) the lock over the list: tcbinfo in global, refcount, rwlock, hashlock and pcbgroup, the group in connp, listLock in smr and epoch; bucket has no list; in
