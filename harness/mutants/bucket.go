@@ -32,7 +32,7 @@ var bucketMutants = []Mutant{
 	{Name: "NU1", File: "pcbinfo/nulls.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "what has the name is taken for the one wanted, without a second look under the reference (H14)",
 		Old: "			if ref = c.hold(inp, name); !ref {\n				return nil, false\n			}\n			if !wild && inp.inc.match(inc) || wild && inp.takes(inc) {\n", New: "			if ref = inp.refIfAlive(); !ref {\n				return nil, false\n			}\n			if !wild || inp.takes(inc) {\n"},
 	{Name: "NU2", File: "pcbinfo/nulls.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "a reference from zero is granted (H15)",
-		Old: "	if !inp.refIfAlive() {\n		return false\n	}\n", New: "	inp.refs.Add(1)\n"},
+		Old: "	if !inp.refIfAlive() {\n		return false\n	}\n", New: "	probe.RMW(&inp.refs)\n	inp.refs.Add(1)\n"},
 	{Name: "NU3", File: "pcbinfo/nulls.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "any chain's end is taken for this one's (H13)",
 		Old: "	return nil, inp == bs.end(i)\n", New: "	return nil, true\n"},
 	{Name: "NU4", File: "pcbinfo/buckets.go", Kind: Safety, Subject: "scheme bucket:chain=nulls/", What: "connections are inserted at their chain's end, where a reader who is taken there has passed the others (H13)",
