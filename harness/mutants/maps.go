@@ -25,7 +25,7 @@ var mapMutants = []Mutant{
 	{Name: "Sy2", File: "pcbinfo/syncmap.go", Kind: Safety, Subject: "scheme syncmap/", What: "listeners that came or went beside a lookup are not seen (H5)",
 		Old: "		if c.in.wild.load() == wild {\n", New: "		if wild != nil {\n"},
 	{Name: "Sy3", File: "pcbinfo/syncmap.go", Kind: Safety, Subject: "scheme syncmap/", What: "out of the map after the inpcb is let go",
-		Old: "		if !c.in.conns.CompareAndDelete(inp.inc, inp) {\n", New: "		inp.wunlock()\n		defer inp.wlock()\n		probe.Work(0)\n		if !c.in.conns.CompareAndDelete(inp.inc, inp) {\n"},
+		Old: "		if !c.in.conns.CompareAndDelete(keyOf(&inp.inc), inp) {\n", New: "		inp.wunlock()\n		defer inp.wlock()\n		probe.Work(0)\n		if !c.in.conns.CompareAndDelete(keyOf(&inp.inc), inp) {\n"},
 	{Name: "Sy4", File: "pcbinfo/syncmap.go", Kind: Safety, Subject: "scheme syncmap/", What: "Connect enters a name beside its handshake",
 		Old: "	b.lock.Lock(nil)\n	defer b.lock.Unlock(nil)\n	c.startConnect", New: "	_ = b\n	c.startConnect"},
 	{Name: "Sy5", File: "pcbinfo/syncmap.go", Kind: Safety, Subject: "scheme syncmap/", What: "Abort asks the syncache without looking again",
