@@ -51,7 +51,7 @@ var mapMutants = []Mutant{
 	{Name: "Gv1", File: "pcbinfo/gvisor.go", Kind: Safety, Subject: "scheme gvisor", What: "Input returns before what it left is done, as netstack's does",
 		Old: "		c.input(seg)\n	}\n	c.settle()\n", New: "		c.input(seg)\n	}\n"},
 	{Name: "Gv2", File: "pcbinfo/gvisor.go", Kind: Safety, Subject: "scheme gvisor", What: "a connection's next segment overtakes the one that was left",
-		Old: "	if c.n == len(c.left) || c.leftOf(&seg.Inc) {\n", New: "	if c.n == len(c.left) || c.n > 0 && c.n == cap(c.left) && c.leftOf(&seg.Inc) {\n"},
+		Old: "	if c.n == len(c.left) || c.leftOf(&seg.Inc) {\n", New: "	if c.n == len(c.left) {\n"},
 	{Name: "Gv3", File: "pcbinfo/gvisor.go", Kind: Account, Subject: "scheme gvisor", What: "the holder counts another's segment as its own",
 		Old: "		who = &q.cpu\n", New: ""},
 	{Name: "Gv4", File: "pcbinfo/gvisor.go", Kind: Safety, Subject: "scheme gvisor", What: "the backlog of what was dropped is worked off all the same",
