@@ -13,7 +13,8 @@ import (
 // syncmap.go: sync.Map, whose lookups take no lock.
 // Source: Go 1.24 and later, sync.Map and internal/sync/hashtriemap.go: a hash trie with a lock a node for writers.
 // Idea: load the pointer, lock the inpcb, look whether it is still in the table; the collector keeps the memory while somebody has the pointer.
-// Cost: a trie's levels a lookup, its interfaces compared by their types' functions; every connection is three allocations or more, and garbage in the end.
+// Cost: a trie's levels a lookup, and a hash and a comparison that go by the key's type at run time; every connection is three allocations or more, and
+// garbage in the end.
 // Holds: inpcb before ports before syncache bucket; a four-tuple enters the table and the syncache under its bucket's lock only; a lookup's answer is
 // one moment's, as the listeners were the same before and after it.
 
@@ -44,6 +45,18 @@ type syncmapCPU struct {
 	_       [lineSize]byte
 }
 
+// A syncmapKey is a ConnInfo without padding: in an interface such a key is hashed and compared as plain memory, one with padding field by field.
+type syncmapKey struct {
+	faddr, laddr Addr
+	ports        uint64
+}
+
+func keyOf(inc *ConnInfo) syncmapKey { return syncmapKey{inc.Faddr, inc.Laddr, inc.ports()} }
+
+func (k syncmapKey) name() ConnInfo {
+	return ConnInfo{Faddr: k.faddr, Laddr: k.laddr, Fport: uint16(k.ports >> 16), Lport: uint16(k.ports)}
+}
+
 func newSyncmap(cfg Config) (Info, error) {
 	dom, err := smr.New("gc", cfg.CPUs+1)
 	if err != nil {
@@ -68,7 +81,7 @@ func (in *syncmapInfo) CPU(cpu int) CPU { return &in.handles[cpu] }
 // load is one name's connection. What it returns pairs with insert's LoadOrStore: an inpcb seen in the map is whole.
 func (in *syncmapInfo) load(inc *ConnInfo) *Inpcb {
 	probe.Load(&in.conns)
-	if v, ok := in.conns.Load(*inc); ok {
+	if v, ok := in.conns.Load(keyOf(inc)); ok {
 		return v.(*Inpcb)
 	}
 	return nil
@@ -194,7 +207,7 @@ func (c *syncmapCPU) lockInp(inp *Inpcb, shared bool) bool {
 func (c *syncmapCPU) insert(inp *Inpcb) bool {
 	c.number(inp)
 	probe.RMW(&c.in.conns)
-	if _, taken := c.in.conns.LoadOrStore(inp.inc, inp); taken {
+	if _, taken := c.in.conns.LoadOrStore(keyOf(&inp.inc), inp); taken {
 		return false
 	}
 	c.count.Store(c.count.Load() + 1)
@@ -221,7 +234,7 @@ func (c *syncmapCPU) close(inp *Inpcb) {
 		c.in.ports.Unlock(nil)
 	} else {
 		probe.RMW(&c.in.conns)
-		if !c.in.conns.CompareAndDelete(inp.inc, inp) {
+		if !c.in.conns.CompareAndDelete(keyOf(&inp.inc), inp) {
 			panic("pcbinfo: close of an inpcb that is not in the map: " + inp.inc.String())
 		}
 		c.count.Store(c.count.Load() - 1)
@@ -413,7 +426,7 @@ func (in *syncmapInfo) Close() error {
 	conns := mapped{
 		func(f func(ConnInfo, *Inpcb)) {
 			in.conns.Range(func(name, v any) bool {
-				f(name.(ConnInfo), v.(*Inpcb))
+				f(name.(syncmapKey).name(), v.(*Inpcb))
 				return true
 			})
 		},

@@ -56,6 +56,9 @@ var scenarios = []scenario{
 	{name: "ack-data", doc: "text overtakes the handshake's ACK",
 		before:  cat(listen(), syn(1)),
 		workers: [][]op{{ack(1)}, {data(1, 0, 10)}, {data(1, 10, 10)}}},
+	{name: "batch", doc: "a connection's segments in one batch keep their order, whoever has the listener",
+		before:  cat(listen()),
+		workers: [][]op{{batch(syn(1), ack(1), data(1, 0, 10), data(1, 10, 10))}, {syn(2), ack(2)}}},
 	{name: "syn-ack", doc: "a late copy of the SYN",
 		before:  cat(listen(), syn(1)),
 		workers: [][]op{{ack(1), data(1, 0, 10)}, {syn(1)}}, except: inTransit}, // the SYN opens a second half
