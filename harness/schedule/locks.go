@@ -26,7 +26,7 @@ var lockPrograms = []lockProgram{
 	{"four", false, []string{"W", "W", "W", "W"}},
 	{"again", false, []string{"WW", "W", "W"}},
 	{"try", false, []string{"TW", "WT"}},
-	{"try-queue", false, []string{"T", "WW", "W"}},
+	{"try-queue", false, []string{"WTW", "WW", "W"}},
 	{"two-locks", false, []string{"WV", "VW"}},
 	{"readers", true, []string{"R", "RR", "W"}},
 	{"writers", true, []string{"R", "W", "W"}},
