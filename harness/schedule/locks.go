@@ -28,7 +28,7 @@ var lockPrograms = []lockProgram{
 	{"four", false, false, []string{"W", "W", "W", "W"}},
 	{"again", false, false, []string{"WW", "W", "W"}},
 	{"try", false, false, []string{"TW", "WT"}},
-	{"try-queue", false, false, []string{"T", "WW", "W"}},
+	{"try-queue", false, false, []string{"WTW", "WW", "W"}},
 	{"two-locks", false, false, []string{"WV", "VW"}},
 	{"readers", true, false, []string{"R", "RR", "W"}},
 	{"writers", true, false, []string{"R", "W", "W"}},
