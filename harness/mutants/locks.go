@@ -11,7 +11,7 @@ var lockMutants = []Mutant{
 	{Name: "L3", File: "locks/mtx.go", Kind: Safety, Subject: "lock mtx", What: "load and store instead of compare-and-swap",
 		Old: "			if atomic.CompareAndSwapUint32(&m.word, old, (old|mtxLocked)&^woken) {\n", New: "			if atomic.StoreUint32(&m.word, (old|mtxLocked)&^woken); true {\n"},
 	{Name: "L4", File: "locks/mtx.go", Kind: Safety, Subject: "lock mtx", What: "TryLock takes a lock that is held when somebody waits",
-		Old: "		if old&mtxLocked != 0 {\n			return false\n", New: "		if old == mtxLocked {\n			return false\n"},
+		Old: "		if old&mtxLocked != 0 {\n			witness.Busy(m)\n", New: "		if old == mtxLocked {\n			witness.Busy(m)\n"},
 	{Name: "L5", File: "locks/mtx.go", Kind: Live, Subject: "lock mtx", What: "Unlock wakes nobody",
 		Old: "			unpark(&m.sema)\n			return\n", New: "			return\n"},
 	{Name: "L6", File: "locks/mtx.go", Kind: Safety, Subject: "lock mtx", What: "Unlock of an unlocked Mtx goes unseen",

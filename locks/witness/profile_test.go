@@ -172,8 +172,10 @@ func TestProfileTries(t *testing.T) {
 	tried <- true
 	<-tried
 	hold(func() {
-		if l.TryRLock(nil) || l.TryRLock(nil) || l.TryLock(nil) {
-			t.Error("a lock was taken twice")
+		for range 2 { // who is refused again and again is one who waits
+			if l.TryRLock(nil) || l.TryLock(nil) {
+				t.Error("a lock was taken twice")
+			}
 		}
 		other.Lock(nil)
 		other.Unlock(nil)
