@@ -109,15 +109,6 @@ var Kinds = []Kind{
 		make:     newTWA,
 	},
 	{
-		Name:     "clh",
-		Doc:      "a queue of waiters, each spinning on the cell of the one before, which it then keeps",
-		Source:   "Craig, UW TR 93-02-02, 1993; Magnusson, Landin and Hagersten, IPPS 1994",
-		Fairness: "first come, first served",
-		Bytes:    16,
-		Policies: []Policy{SpinYield, Spin, SpinPark},
-		make:     newCLH,
-	},
-	{
 		Name:     "mcs",
 		Doc:      "a queue of waiters, each spinning on a line of its own",
 		Source:   "Mellor-Crummey and Scott, ACM TOCS 9(1), 1991, section 2.4",
@@ -125,6 +116,15 @@ var Kinds = []Kind{
 		Bytes:    16,
 		Policies: []Policy{SpinYield, Spin, SpinPark},
 		make:     newMCS,
+	},
+	{
+		Name:     "clh",
+		Doc:      "a queue of waiters, each spinning on the cell of the one before, which it then keeps",
+		Source:   "Craig, UW TR 93-02-02, 1993; Magnusson, Landin and Hagersten, IPPS 1994",
+		Fairness: "first come, first served",
+		Bytes:    16,
+		Policies: []Policy{SpinYield, Spin, SpinPark},
+		make:     newCLH,
 	},
 	{
 		Name:     "hemlock",
@@ -182,6 +182,16 @@ var Kinds = []Kind{
 		make:     newSeqlock,
 	},
 	{
+		Name:     "rw",
+		Doc:      "compact shared/exclusive lock with try-upgrade and downgrade",
+		Source:   "after FreeBSD rwlock(9), sys/kern/kern_rwlock.c",
+		Fairness: "waiting writers go before readers, which may starve; who is woken competes; writers barge",
+		Shared:   true,
+		Bytes:    16,
+		Policies: []Policy{SpinPark},
+		make:     newRW,
+	},
+	{
 		Name:     "phasefair",
 		Doc:      "readers and writers take turns, by tickets",
 		Source:   "Brandenburg and Anderson, Real-Time Systems 46(1), 2010, section 3.2 (PF-T)",
@@ -210,16 +220,6 @@ var Kinds = []Kind{
 		Bytes:    264,
 		Policies: []Policy{SpinYield, Spin},
 		make:     newBrlock,
-	},
-	{
-		Name:     "rw",
-		Doc:      "compact shared/exclusive lock with try-upgrade and downgrade",
-		Source:   "after FreeBSD rwlock(9), sys/kern/kern_rwlock.c",
-		Fairness: "waiting writers go before readers, which may starve; who is woken competes; writers barge",
-		Shared:   true,
-		Bytes:    16,
-		Policies: []Policy{SpinPark},
-		make:     newRW,
 	},
 }
 
