@@ -22,7 +22,7 @@ import (
 	"pcbbench/workloads"
 )
 
-// checkMatrix: a matrix is the product of its lists, but for what a scheme that was not named cannot do; each experiment of it resolves, to a
+// checkMatrix: a matrix is the product of its lists, of the main schemes if none is named, but for what one that was not named cannot do; each experiment of it resolves, to a
 // name that tells all that was chosen.
 func checkMatrix(rng *rand.Rand) error {
 	for cpus := 1; cpus < 70; cpus++ {
@@ -45,6 +45,9 @@ func checkMatrix(rng *rand.Rand) error {
 		Params: workloads.Params{Peers: 1 + rng.IntN(100), Walkers: max(0, rng.IntN(5)-2)}}
 	want := map[Experiment]bool{}
 	for _, s := range pcbinfo.Schemes {
+		if !s.Main {
+			continue
+		}
 		for _, n := range WorkerCounts(m.CPUs) {
 			for _, mix := range m.Mixes {
 				walkers := m.Params.Walkers

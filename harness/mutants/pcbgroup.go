@@ -47,7 +47,7 @@ var groupMutants = []Mutant{
 	{Name: "EP6", File: "pcbinfo/epoch.go", Kind: Safety, Subject: "scheme epoch", What: "FreeBSD 12's walk: references without a section, tcbinfo keeping nobody from freeing (H16)",
 		Old: "	c.enter()\n	for inp := in.tb.list.Load()", New: "	for inp := in.tb.list.Load()"},
 	{Name: "EP7", File: "pcbinfo/epoch.go", Kind: Safety, Subject: "scheme epoch", What: "a reference from zero is granted by the walk (H15)",
-		Old: "		if inp.refIfAlive() {\n			in.snap", New: "		if inp.refs.Add(1) > 0 {\n			in.snap"},
+		Old: "		if inp.refIfAlive() {\n			in.snap", New: "		if probe.RMW(&inp.refs); inp.refs.Add(1) > 0 {\n			in.snap"},
 	{Name: "EP8", File: "pcbinfo/epoch.go", Kind: Account, Subject: "scheme epoch", What: "a walk that is ended keeps its references to the rest",
 		Old: "		if !c.visit(inp, f) {\n			break\n		}\n", New: "		if !c.visit(inp, f) {\n			in.snap = in.snap[:1]\n			break\n		}\n"},
 	{Name: "EP9", File: "pcbinfo/table.go", Kind: Safety, Subject: "scheme epoch", What: "unlinking from the list clears the victim's next pointer",
