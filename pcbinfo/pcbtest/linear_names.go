@@ -80,7 +80,7 @@ func linPlaces(team int) []linPlace {
 			before:    []linAct{linListen, linOpen},
 			acts: []linAct{linComplete, linComplete, linComplete, linComplete, linReset, linClose, linSend, linLookup, linLookup,
 				linLookupShared, linListen, linListen, linShut, linPoke},
-			exact: []linAct{linOpen, linOpen}}, // else a late SYN makes a second half (pcbinfo.Scheme.Lockless)
+			exact: []linAct{linOpen, linOpen, linAbort}}, // else a late SYN makes a second half (pcbinfo.Scheme.Lockless), and an Abort may find none
 		4: ephemeral(linEphemeral),
 		5: ephemeral(linEphemeral + 1),
 	}
