@@ -23,7 +23,7 @@ func TestAuditFindsFaults(t *testing.T) {
 		{"time-wait", func(in *globalInfo) { first(in).tp.state = TimeWait }, "TIME-WAIT queue: false"},
 		{"queue", func(in *globalInfo) { in.tb.tw.head.onTw = false }, "TIME-WAIT queue: false"},
 		{"queue tail", func(in *globalInfo) { in.tb.tw.tail = nil }, "does not end"},
-		{"queue head", func(in *globalInfo) { in.tb.tw = twQueue{} }, "not in the TIME-WAIT queue as it says"},
+		{"queue head", func(in *globalInfo) { in.tb.tw.head, in.tb.tw.tail = nil, nil }, "not in the TIME-WAIT queue as it says"},
 		{"key", func(in *globalInfo) { first(in).inc.Fport++ }, "stands in bucket"},
 		{"unlisted", func(in *globalInfo) { in.tb.removeList(first(in)) }, "not in the list"},
 		{"unhashed", func(in *globalInfo) { in.tb.removeHash(first(in)) }, "not in the hash"},

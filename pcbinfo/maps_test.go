@@ -107,7 +107,7 @@ func TestAuditFindsMapFaults(t *testing.T) {
 		{"listener", func(in *shardmapInfo) { first(in).tp.state = Listen }, "in state LISTEN"},
 		{"generation", func(in *shardmapInfo) { first(in).gencnt = 100 }, "has generation"},
 		{"queue", func(in *shardmapInfo) { first(in).onTw = true }, "TIME-WAIT queue: true"},
-		{"queued", func(in *shardmapInfo) { in.shard(&home).tw = twQueue{first(in), first(in)} }, "is in the TIME-WAIT queue, and not"},
+		{"queued", func(in *shardmapInfo) { in.shard(&home).tw = twQueue{head: first(in), tail: first(in)} }, "is in the TIME-WAIT queue, and not"},
 		{"flag", func(in *shardmapInfo) { first(in).flags = inpDropped }, "has flags 1"},
 		{"reference", func(in *shardmapInfo) { first(in).ref() }, "2 references"},
 		{"locked", func(in *shardmapInfo) { first(in).wlock() }, "locked at rest"},

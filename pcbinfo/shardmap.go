@@ -24,7 +24,7 @@ type shard struct {
 	_    [lineSize - 16]byte
 	nm   nameMap // under lock
 	tw   twQueue // under lock exclusively
-	_    [lineSize - 32]byte
+	_    [lineSize - 40]byte
 }
 
 type shardmapInfo struct {

@@ -34,7 +34,7 @@ type table struct {
 	hashUsers, listUsers users
 	lockless             bool // lookups go on beside a writer
 	marks                bool // lookups protect block by block: what is unlinked says so before, see hop.go
-	_                    [lineSize - 56]byte
+	_                    [lineSize - 64]byte
 }
 
 // init sizes the exact hash for conns connections at one a bucket; buckets overrides that if not zero.
@@ -220,11 +220,18 @@ func (tb *table) remove(inp *Inpcb) {
 }
 
 // A twQueue is the TIME_WAIT queue, oldest first. All entries wait equally long, so it is in order of expiry.
-type twQueue struct{ head, tail *Inpcb }
+type twQueue struct {
+	head, tail *Inpcb
+	users      users // only in torture builds, see guard.go
+}
 
 // restart puts inp at the end, with a whole 2MSL to go from now.
 func (q *twQueue) restart(inp *Inpcb, now, msl uint32) {
 	q.remove(inp)
+	if probe.Enabled {
+		q.users.begin("the TIME-WAIT queue", true)
+		defer q.users.end("the TIME-WAIT queue", true)
+	}
 	inp.twExpire = now + 2*msl
 	inp.onTw = true
 	inp.twPrev, inp.twNext = q.tail, nil
@@ -239,6 +246,10 @@ func (q *twQueue) restart(inp *Inpcb, now, msl uint32) {
 func (q *twQueue) remove(inp *Inpcb) {
 	if !inp.onTw {
 		return
+	}
+	if probe.Enabled {
+		q.users.begin("the TIME-WAIT queue", true)
+		defer q.users.end("the TIME-WAIT queue", true)
 	}
 	if inp.twPrev == nil {
 		q.head = inp.twNext

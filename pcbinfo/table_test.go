@@ -148,7 +148,7 @@ func TestTimeWaitQueue(t *testing.T) {
 			q.remove(&inps[i])
 		}
 		if q.head != nil || q.tail != nil {
-			t.Errorf("without %d: the queue is not empty: %+v", gone, q)
+			t.Errorf("without %d: the queue is not empty: head %v, tail %v", gone, q.head, q.tail)
 		}
 	}
 	var q twQueue
