@@ -52,8 +52,8 @@ func (l *hemlock) TryLock(n *Node) bool {
 	return n.held
 }
 
-// Unlock returns when the next worker has the lock, if there is one. Would it return before, its node might be queued again with the grant of
-// last time in it, and two workers would hold the lock. So a next worker without a CPU keeps the last holder too from
+// Unlock returns when the next worker has the lock, if there is one. Would it return before, its node might be queued again, for this lock or another, with
+// the grant of last time in it, and whoever stands behind would come in out of turn. So a next worker without a CPU keeps the last holder too from
 // going on, though not outside of Unlock and not the lock from anybody else: it is that worker's already.
 func (l *hemlock) Unlock(n *Node) {
 	if !n.held {
