@@ -112,20 +112,41 @@ func (c *epochCPU) mustBeInside(inp *Inpcb) {
 	}
 }
 
-// mustBeAlone panics if a block comes back while somebody stands on it.
-func mustBeAlone(inp *Inpcb) {
-	if n := inp.stood.Load(); n != 0 {
+// freeBlock is more than there can be who stand on a block.
+const freeBlock = 1 << 20
+
+// becomeFree panics if a block comes back while somebody stands on it. Until becomeNew nobody may.
+func (inp *Inpcb) becomeFree() {
+	if n := inp.stood.Add(-freeBlock) + freeBlock; n != 0 {
 		panic(oracle.Violated(oracle.Reclaim, "%v comes back while %d stand on it", inp.inc, n))
 	}
 }
 
-// stand notes that c protects inp in that slot, nil: nothing any more. What is protected too late is never stood on.
-func (c *smrCPU) stand(slot int, inp *Inpcb) {
-	if at := c.stands[slot]; at != nil {
-		at.stood.Add(-1)
+func (inp *Inpcb) becomeNew() { inp.stood.Store(0) }
+
+// stand notes that c stands on inp, nil: on nothing, and still on at, but not any more on what it came to at from. What is protected too late is never stood on.
+// It is not told in which slots they are, or a walk that confused these would be believed.
+func (c *smrCPU) stand(at, inp *Inpcb) {
+	i := 0
+	if at != nil && c.stands[0] == at {
+		i = 1
 	}
-	if c.stands[slot] = inp; inp != nil {
-		inp.stood.Add(1)
+	if old := c.stands[i]; old != nil {
+		old.stood.Add(-1)
+	}
+	if c.stands[i] = inp; inp != nil && inp.stood.Add(1) <= 0 {
+		panic(oracle.Violated(oracle.Reclaim, "CPU %d stands on a block that is free", c.id))
+	}
+}
+
+// mustBeOf panics if a walk along a chain has come to a block of another (hazard H13).
+func (tb *table) mustBeOf(b *bucket, inp *Inpcb) {
+	of := &tb.hashbase[inp.hash&tb.mask]
+	if inp.inc.Fport == 0 {
+		of = &tb.wildbase[inp.inc.Lport%wildHash]
+	}
+	if of != b {
+		panic(oracle.Violated(oracle.Reclaim, "%v is met in a chain that it is not in", inp.inc))
 	}
 }
 

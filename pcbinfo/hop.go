@@ -87,6 +87,7 @@ func fitsListener(inp *Inpcb, inc *ConnInfo) bool {
 // A hopper goes along a list. It protects the block that it stands on, unless there is none yet or it cannot go, and the one that it goes to.
 type hopper struct {
 	c    *smrCPU
+	of   *bucket                // whose chain it is; nil: the list
 	link *atomic.Pointer[Inpcb] // to be followed
 	at   *Inpcb                 // the block that link is in; nil: one that is not protected, as it cannot go, or the head
 	slot int                    // for the next block; the other one holds at
@@ -101,7 +102,7 @@ func (h *hopper) next() (inp *Inpcb, ok bool) {
 			return nil, true
 		}
 		if probe.Enabled {
-			h.c.stand(h.slot, nil)
+			h.c.stand(h.at, nil)
 		}
 		h.c.objs.Protect(h.c.id, h.slot, &inp.obj)
 		probe.Load(h.link)
@@ -114,7 +115,9 @@ func (h *hopper) next() (inp *Inpcb, ok bool) {
 		}
 	}
 	if probe.Enabled {
-		h.c.stand(h.slot, inp)
+		if h.c.stand(h.at, inp); h.of != nil {
+			h.c.in.tb.mustBeOf(h.of, inp)
+		}
 	}
 	h.at, h.slot = inp, h.slot^1
 	if h.link = &inp.hashNext; h.list == inList {
@@ -126,7 +129,7 @@ func (h *hopper) next() (inp *Inpcb, ok bool) {
 // hop finds the first of a chain that fits inc.
 func (c *smrCPU) hop(b *bucket, inc *ConnInfo, fits func(*Inpcb, *ConnInfo) bool) *Inpcb {
 	for range hopTries {
-		h := hopper{c: c, link: &b.head, list: inHash}
+		h := hopper{c: c, of: b, link: &b.head, list: inHash}
 		inp, ok := h.next()
 		for inp != nil && !fits(inp, inc) {
 			inp, ok = h.next()
@@ -176,6 +179,6 @@ func (c *smrCPU) protect(inp *Inpcb) {
 	}
 	c.objs.Protect(c.id, 0, &inp.obj)
 	if probe.Enabled {
-		c.stand(0, inp)
+		c.stand(nil, inp)
 	}
 }

@@ -90,8 +90,8 @@ func (c *smrCPU) enter() {
 func (c *smrCPU) exit() {
 	if c.inside {
 		if probe.Enabled {
-			c.stand(0, nil)
-			c.stand(1, nil)
+			c.stand(c.stands[0], nil)
+			c.stand(nil, nil)
 		}
 		c.in.dom.Exit(c.id)
 		c.inside = false

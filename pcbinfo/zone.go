@@ -99,6 +99,9 @@ func (z *zone) alloc(cpu int) *Inpcb {
 	inp.unpoison()
 	if z.objs != nil {
 		inp.obj.Link()
+		if probe.Enabled {
+			inp.becomeNew()
+		}
 	}
 	return inp
 }
@@ -230,7 +233,7 @@ func (z *zone) sweep(zc *zoneCPU) {
 			continue
 		}
 		if probe.Enabled {
-			mustBeAlone(inp)
+			inp.becomeFree()
 		}
 		zc.retired--
 		zc.reclaimed++

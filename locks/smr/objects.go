@@ -20,7 +20,7 @@ const Slots = 2
 //	Protect(cpu, slot, &p.Object)    the other slot than that of the block which from is in
 //	from.Load() == p, and the block which from is in is not Gone; else p is not protected, and the walk begins anew
 //
-// A writer: o.Unlink(list), before the block leaves the list; unlinks it; hands it to those that it has retired; and when these are Batch, or more, calls
+// A writer: o.Unlink(list), before the block leaves the list (or after, but before another writer may take out what it leads to); unlinks it; hands it to those that it has retired; and when these are Batch, or more, calls
 // Scan and then Held for each. Held says no: it is free.
 //
 // Why that is enough. All of this is atomic; < is the total order of it. Let V be the look at from, G that at Gone, P the Protect before them. At G the block that
