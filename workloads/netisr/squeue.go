@@ -94,6 +94,9 @@ func (ws *workstream) exit(most int) {
 			}
 		}
 	}
+	if ws.table != nil {
+		ws.table.Idle() // who entered goes on to other things
+	}
 	ws.flags &^= dispatching
 	ws.unlock(ws.pending.Load() != 0 || ws.stopping)
 }
