@@ -24,7 +24,13 @@ func checkLayout(rng *rand.Rand) error {
 		return err
 	}
 	for _, k := range smr.Kinds {
-		if err := search("reclamation "+k.Name, reflect.ValueOf(k.New(perCPU)), map[uintptr]bool{}); err != nil {
+		var made any
+		if k.New != nil {
+			made = k.New(perCPU)
+		} else {
+			made = k.NewObjects(perCPU)
+		}
+		if err := search("reclamation "+k.Name, reflect.ValueOf(made), map[uintptr]bool{}); err != nil {
 			return err
 		}
 	}

@@ -53,26 +53,26 @@ var Schemes = []Scheme{
 	{Name: "rwlock", New: newRWLock, Lock: "rw", Shared: true, Table: true,
 		Doc:    "tcbinfo shared unless SYN, FIN or RST, the inpcb locked under it; upgraded, else re-acquired, where the state asks for it",
 		Source: "FreeBSD 7.1-8, tcp_input.c; r178285, r185775 (2008)"},
-	{Name: "hashlock", New: newHashlock, Lock: "rw", Shared: true, Options: []string{"lost"}, Variants: []string{"lost=retry"},
-		Table: true, Misses: true, Once: true,
+	{Name: "hashlock", New: newHashlock, Lock: "rw", Shared: true, Options: []string{"lost"}, Variants: []string{"lost=none"},
+		Table: true, Once: true,
 		Doc:    "lookup under hashLock shared, with a reference; tcbinfo only for what opens and closes",
 		Source: "FreeBSD 9, in_pcb.c; r222488 (2011)"},
-	{Name: "threelock", New: newThreelock, Lock: "rw", Shared: true, Options: []string{"lost"}, Variants: []string{"lost=retry"},
-		Table: true, Misses: true, Once: true,
+	{Name: "threelock", New: newThreelock, Lock: "rw", Shared: true, Options: []string{"lost"}, Variants: []string{"lost=none"},
+		Table: true, Once: true,
 		Doc:    "hashlock with tcbinfo shared by what opens and closes, exclusive for walks; listLock over the list",
 		Source: "FreeBSD 10.4 and 11, in_pcb.c; r286227 (2015)"},
 	{Name: "connp", New: newConnp, Lock: "mtx", Options: []string{"groups"}, Variants: []string{"groups=1", "groups=2"}, Table: true, Main: true,
 		Doc:    "one lock a connection group, no inpcb locks (ConnP-L)",
 		Source: "Willmann, Rixner, Cox, USENIX ATC 2006"},
-	{Name: "pcbgroup", New: newPcbgroup, Lock: "mtx", Options: []string{"groups", "lost"}, Variants: []string{"groups=1", "groups=2", "groups=2:lost=retry"},
-		Table: true, Misses: true, Once: true,
+	{Name: "pcbgroup", New: newPcbgroup, Lock: "mtx", Options: []string{"groups", "lost"}, Variants: []string{"groups=1", "groups=2", "groups=2:lost=none"},
+		Table: true, Once: true,
 		Doc:    "lookup under one connection group's lock, inpcb locks, a reservation table beside; by default a group a CPU",
 		Source: "FreeBSD 9-13, in_pcbgroup.c (r222748, 2011)"},
 	{Name: "owned", New: newOwned, Workers: 1, Owned: true, Table: true, Main: true,
 		Doc:    "no lock: a part of the connections an owner, listeners with the first, messages between them (ConnP-T)",
 		Source: "Willmann, Rixner, Cox, USENIX ATC 2006"},
-	{Name: "epoch", New: newEpoch, Lock: "mtx", Options: []string{"smr", "lost"}, Variants: []string{"smr=gus", "smr=gc", "lost=retry"},
-		Table: true, Misses: true, Once: true, Lockless: true,
+	{Name: "epoch", New: newEpoch, Lock: "mtx", Options: []string{"smr", "lost"}, Variants: []string{"smr=gus", "smr=gc", "lost=none"},
+		Table: true, Once: true, Lockless: true,
 		Doc:    "lookup in an epoch's section, no second look; writers share listLock and, in it, hashLock",
 		Source: "FreeBSD 12-13 in_pcb.c (r335356, 2018), epoch(9)"},
 	{Name: "smr", New: newSMR, Lock: "mtx", Options: []string{"smr", "lost"}, Variants: []string{"smr=epoch", "smr=qsbr", "smr=hazard", "smr=refcount", "smr=gc", "lost=retry"},
@@ -135,7 +135,7 @@ func ParseSpec(text string) (Spec, error) {
 	if i < 0 {
 		return Spec{}, fmt.Errorf("unknown scheme %q; known: %s", name, strings.Join(Names(), ", "))
 	}
-	sp := Spec{Scheme: Schemes[i], text: text}
+	sp := Spec{Scheme: Schemes[i], text: text, retry: !Schemes[i].Misses}
 	for opt := range strings.SplitSeq(opts, ":") {
 		if opt == "" {
 			continue

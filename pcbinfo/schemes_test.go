@@ -3,7 +3,6 @@ package pcbinfo
 import (
 	"errors"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -33,18 +32,16 @@ func TestParseSpec(t *testing.T) {
 	}
 }
 
-// TestMisses checks who misses, and that they can be told not to.
+// TestMisses checks who misses, and that all can be told to and not to.
 func TestMisses(t *testing.T) {
-	missing := []string{"hashlock", "threelock", "pcbgroup", "epoch", "smr"}
 	for _, s := range Schemes {
-		if s.Misses != slices.Contains(missing, s.Name) {
+		if s.Misses != (s.Name == "smr") {
 			t.Errorf("%s: misses: %v", s.Name, s.Misses)
 		}
 	}
 	for text, want := range map[string]bool{"smr:smr=gc": true, "smr:lost=none": true, "smr:lost=retry": false, "smr:lost=retry:lost=none": true,
-		"hashlock:lost=retry": false, "threelock:lost=retry": false,
-
-		"pcbgroup": true, "pcbgroup:groups=2:lost=retry": false, "epoch:smr=gc": true, "epoch:lost=retry": false} {
+		"hashlock:lost=none": true, "hashlock:lost=retry": false, "threelock:lost=none": true, "pcbgroup:groups=2:lost=none": true, "epoch:smr=gc": false,
+		"epoch:lost=none": true} {
 		sp, err := ParseSpec(text)
 		if err != nil || sp.Misses != want {
 			t.Errorf("%s: misses: %v, error %v", text, sp.Misses, err)

@@ -256,28 +256,17 @@ func TestExceptionsAreNeeded(t *testing.T) {
 // TestMissesAreNeeded holds each scheme that may miss to orders without a miss, and each that needs but one race to the rules of those that need two: one
 // that passes has no need of its exception.
 func TestMissesAreNeeded(t *testing.T) {
-	for _, s := range pcbinfo.Schemes {
-		if !s.Misses {
+	for _, sp := range tableSpecs() {
+		if !sp.Misses {
 			continue
 		}
-		sp := parsed(t, simulated(s))
 		sp.Misses = false
 		checkNeeded(t, "Misses", sp)
-		if s.Once {
+		if sp.Once {
 			sp.Misses, sp.Once = true, false
 			checkNeeded(t, "Once", sp)
 		}
 	}
-}
-
-// simulated is the text of one that the scenarios run on.
-func simulated(s pcbinfo.Scheme) string {
-	for _, sp := range tableSpecs() {
-		if sp.Name == s.Name {
-			return sp.String()
-		}
-	}
-	return s.Name
 }
 
 func parsed(t *testing.T, text string) pcbinfo.Spec {
