@@ -228,11 +228,11 @@ type twQueue struct {
 // restart puts inp at the end, with a whole 2MSL to go from now.
 func (q *twQueue) restart(inp *Inpcb, now, msl uint32) {
 	q.remove(inp)
+	inp.twExpire = now + 2*msl
 	if probe.Enabled {
 		q.users.begin("the TIME-WAIT queue", true)
 		defer q.users.end("the TIME-WAIT queue", true)
 	}
-	inp.twExpire = now + 2*msl
 	inp.onTw = true
 	inp.twPrev, inp.twNext = q.tail, nil
 	if q.tail == nil {
