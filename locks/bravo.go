@@ -130,18 +130,27 @@ func (l *bravo) revoke() {
 	l.state.Store(bravoEnded)
 	start := bravoClock()
 	spin := newSpin(l.policy)
-	for l.readers(nil) {
-		spin.onceOrYield()
+	table := l.table()
+	probe.Load(table) // one point for all: 4096 would be too many
+	for i := range table {
+		for table[i].Load() == l { // nobody comes any more: who has left has left
+			spin.onceOrYield()
+		}
 	}
+	l.inhibit(start)
+	l.state.Store(bravoNone)
+}
+
+// inhibit begins no bias for a while, by how long a revocation took that began at start.
+func (l *bravo) inhibit(start int64) {
 	now := bravoClock()
 	l.inhibited.Store(now + bravoInhibit*(now-start))
-	l.state.Store(bravoNone)
 }
 
 // readers reports whether the lock stands in a slot other than own.
 func (l *bravo) readers(own *atomic.Pointer[bravo]) bool {
 	table := l.table()
-	probe.Load(table) // one point for all: 4096 would be too many
+	probe.Load(table) // as in revoke
 	for i := range table {
 		if s := &table[i]; s.Load() == l && s != own {
 			return true
@@ -166,6 +175,8 @@ func (l *bravo) tryRevoke(own *atomic.Pointer[bravo]) bool {
 	if l.state.Load() == bravoNone {
 		return true
 	}
+	start := bravoClock()
+	defer l.inhibit(start)
 	probe.RMW(&l.state)
 	was := l.state.Swap(bravoEnded)
 	if l.readers(own) {

@@ -1,7 +1,7 @@
-// brlock.go: a count of readers a slot, and writers that look at all of them. From Linux 2.4's brlock (include/linux/brlock.h, 1999) and
+// brlock.go: a count of readers a slot, and writers that look at all of them. From Linux 2.4's brlock (include/linux/brlock.h, 2000) and
 // FreeBSD's rmlock(9), sys/kern/kern_rmlock.c, 2007. A reader adds itself to its own slot's count and looks for a
-// writer, one line that is seldom written; a writer stops readers and waits until all counts are zero. Readers on different CPUs write
-// no common line; a writer pays for every slot. rmlock's readers do without an atomic operation, since its writer interrupts every CPU to
+// writer, one line that is seldom written; a writer stops readers and waits until all counts are zero. Readers that have slots of their own write
+// no common line (with two nodes a worker, some workers share one); a writer pays for every slot. rmlock's readers do without an atomic operation, since its writer interrupts every CPU to
 // learn of them; a Go program has no such interrupt. Holds: while a writer is inside, counts are those of readers about to step back.
 
 package locks

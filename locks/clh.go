@@ -81,7 +81,13 @@ func (l *clh) TryLock(n *Node) bool {
 	pred := l.tail.Load()
 	if pred != nil {
 		probe.Load(&pred.state)
-		if pred.state.Load() != clhReleased {
+		switch pred.state.Load() {
+		case clhReleased:
+		case clhLeft: // two that gave up left it behind, the one put it back that the other had left; it is never used again
+			probe.RMW(&l.tail)
+			l.tail.CompareAndSwap(pred, pred.before)
+			return false
+		default:
 			return false
 		}
 	}
@@ -131,8 +137,8 @@ func (c *clhCell) tell(state uint32) {
 	}
 }
 
-// leave takes n's cell out of the queue, in which it stands behind pred, without waiting. If it is the last, pred becomes the last again: only we
-// could have taken pred, so it is what it was. Else whoever stands behind us is told to look at pred; our cell is then of no more
+// leave takes n's cell out of the queue, in which it stands behind pred, without waiting. If it is the last, pred becomes the last again: held, or
+// released meanwhile, or left by another TryLock, which Lock passes over and TryLock puts right. Else whoever stands behind us is told to look at pred; our cell is then of no more
 // use to anybody, as he may still look at it.
 func (l *clh) leave(n *Node, pred *clhCell) {
 	probe.RMW(&l.tail)

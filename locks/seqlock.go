@@ -1,5 +1,5 @@
-// seqlock.go: readers that write nothing, and read again if a writer was there. From Linux's seqlock (include/linux/seqlock.h; Hemminger and
-// Corbet, 2003). A writer makes the sequence odd while it is inside; a reader takes the sequence, reads, and looks whether it is still
+// seqlock.go: readers that write nothing, and read again if a writer was there. From Linux's seqlock (include/linux/seqlock.h, 2.6 of
+// 2003). A writer makes the sequence odd while it is inside; a reader takes the sequence, reads, and looks whether it is still
 // the same and even. For data that a reader may copy and throw away; not for a walk along pointers to memory that is reused, nor for
 // anything that takes a reference, so that as a table's lock its readers are served as writers. What is read must be read
 // by atomics. Loses where writers never pause: readers then never succeed. Holds: the sequence is odd while a writer is inside.

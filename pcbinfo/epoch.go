@@ -9,11 +9,11 @@ import (
 	"pcbbench/locks/witness"
 )
 
-// epoch.go: no lock in the lookup; readers are protected by epochs, and what they lose a race for is not looked for again.
+// epoch.go: no lock in the lookup; readers are protected by epochs, and find what they lose a race for under the writers' lock.
 // Source: FreeBSD 12 and 13, sys/netinet/in_pcb.c (r335356, Macy, June 2018; the try for the lock is D12911), epoch(9).
 // Idea: readers walk the chain in a section; writers keep FreeBSD 11's list and hash locks, and tcbinfo is left to walkers.
-// Cost: a section a batch; two locks, one in the other, on every removal; a grace period of two epochs. With lost=retry no lookup misses
-// (hazard H5), at the price of hashLock on every segment that no connection takes.
+// Cost: a section a batch; two locks, one in the other, on every removal; a grace period of two epochs. FreeBSD does not look again
+// (lost=none); with lost=retry no lookup misses (hazard H5), at the price of hashLock on every segment that no connection takes.
 // Holds: tcbinfo before inpcb before listLock before hashLock; nobody waits for a lock inside a section; a pointer outside both a
 // section and the inpcb's lock has a reference; an unlinked block keeps its links until its grace period is over.
 
@@ -37,12 +37,13 @@ type epochCPU struct {
 	in       *epochInfo
 	listNode locks.Node // for listLock, in which hashLock is taken
 	inside   bool       // in a read section
-	retry    bool       // lost=retry: here, on a line that nobody else writes
+	retry    bool       // not lost=none: here, on a line that nobody else writes
+	sure     bool       // lost=retry
 	// How lookups went.
 	tried    uint64 // the try for the inpcb's lock worked
 	waited   uint64 // a reference was taken and the lock waited for
-	slow     uint64 // with lost=retry: looked up under hashLock, as no connection was found, or one that was going away
-	lostRace uint64 // the one found went away: reported as none or, with lost=retry, looked up again
+	slow     uint64 // looked up under hashLock, as one was going away; with lost=retry, as no connection was found
+	lostRace uint64 // the one found went away: looked up again or, with lost=none, reported as none
 	_        [lineSize]byte
 }
 
@@ -73,6 +74,7 @@ func newEpoch(cfg Config) (Info, error) {
 	in.handles = make([]epochCPU, len(in.cpus))
 	for i, c := range in.cpus {
 		in.handles[i].cpu, in.handles[i].in, in.handles[i].retry = c, in, cfg.retry
+		in.handles[i].sure = cfg.sure
 	}
 	return in, nil
 }
@@ -169,13 +171,13 @@ func (c *epochCPU) inputLocked(inp *Inpcb, seg *Segment) {
 
 // find is in_pcblookup_hash: the inpcb for inc, locked. The section stays open unless a lock had to be waited for.
 //
-// A connection's answer is right while its lock is held. One that goes before is reported as none, though a listener or a successor may stand
-// there (hazard H5). What is no connection's comes of several looks, at the two hashes, and tables that change between them let it fit no
+// A connection's answer is right while its lock is held. One that goes before is looked for again or, with lost=none, reported as none, though a listener
+// or a successor may stand there (hazard H5). What is no connection's comes of several looks, at the two hashes, and tables that change between them let it fit no
 // instant: with lost=retry it counts only if it was found under hashLock.
 func (c *epochCPU) find(inc *ConnInfo) *Inpcb {
 	c.enter()
 	inp := c.in.tb.lookup(inc)
-	if c.retry && (inp == nil || inp.inc.Fport == 0) {
+	if c.sure && (inp == nil || inp.inc.Fport == 0) {
 		return c.findSlow(inc)
 	}
 	if inp == nil || c.lockInp(inp, false) {
@@ -434,6 +436,7 @@ func (in *epochInfo) Walk(f func(*Xinpcb) bool) {
 		}
 	}
 	c.exit()
+	c.Idle() // the walk's caller may take his time
 	c.unlock()
 	for _, inp := range in.snap {
 		if !c.visit(inp, f) {

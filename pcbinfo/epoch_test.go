@@ -14,7 +14,7 @@ func newEpochTest(t *testing.T, options string) (in *epochInfo, walker *epochCPU
 }
 
 // TestEpochLostRace (H1, H5) ends the connection for whose lock a segment waits, outside of its section: reported as none, though a listener is there. With
-// lost=retry that is found.
+// lost=retry, and without a word, that is found.
 func TestEpochLostRace(t *testing.T) {
 	for options, want := range map[string]Outcome{"": DropListen, ":lost=none": DropNoPCB, ":lost=retry": DropListen, ":smr=gc:lost=none": DropNoPCB} {
 		t.Run(options, func(t *testing.T) {

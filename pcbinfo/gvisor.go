@@ -13,7 +13,8 @@ import (
 // Idea: probe a Go map from the full name to the port alone under the demuxer's lock shared; queue the segment on the endpoint; work off the queue if
 // the endpoint's lock is free, and leave it to whoever holds that if it is not: the socket backlog.
 // Cost: six times a lock a segment: dispatcher's and demuxer's, which are everybody's, the endpoint's, its queue's three times. The dispatcher's mutex guards
-// a flag that never changes. In return nobody waits for an endpoint while there is a batch to go on with.
+// a flag that never changes. Left out: the shared locks of endpointsByNIC and multiPortEndpoint, and the processors (dispatch models stand for these); added: a
+// reference. In return nobody waits for an endpoint while there is a batch to go on with.
 // Holds: inpcb before ports before syncache bucket before demux; a pointer outside a lock has a reference; who holds an inpcb exclusively empties its queue
 // before he lets go, or has done his share.
 
@@ -24,9 +25,8 @@ const (
 
 type gvisorInfo struct {
 	base
-	_       [lineSize]byte // what walks show is written
-	demux   locks.RWLock   // transportEndpoints.mu
-	nm      nameMap        // under demux
+	demux   locks.RWLock // transportEndpoints.mu
+	nm      nameMap      // under demux
 	_       [lineSize]byte
 	closed  bool      // under dispatcher
 	disp    locks.Mtx // dispatcher.mu

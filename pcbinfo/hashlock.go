@@ -9,8 +9,8 @@ import (
 // Source: FreeBSD 9, sys/netinet/in_pcb.c and tcp_input.c (ipi_lock and ipi_hash_lock; r222488 of June 2011).
 // Idea: look up under hashLock shared, reference, let go, lock the inpcb; a segment of an open connection never sees tcbinfo. SYN, FIN and RST
 // take that first, a state other than ESTABLISHED tries it, else references, lets go and takes both anew.
-// Cost: a shared lock and a reference a segment, and a second lock on every insertion and removal. Who loses the race for an inpcb that goes is
-// told that nobody is there (hazard H5); with lost=retry he looks again.
+// Cost: a shared lock and a reference a segment, and a second lock on every insertion and removal. Who loses the race for an inpcb that goes
+// looks again; in FreeBSD he is told that nobody is there (lost=none, hazard H5).
 // Holds: tcbinfo before inpcb before hashLock; only who has tcbinfo and the inpcb takes that out; a whole four-tuple comes into the hash, by
 // one hold of hashLock in which it was looked for, and never changes there (H9, H10).
 

@@ -36,7 +36,7 @@ func TestHashlockLostRace(t *testing.T) {
 // TestHashlockTwoWait (H2) ends the connection for which two wait: the first to give its reference back has not the last one, and finds it gone
 // all the same.
 func TestHashlockTwoWait(t *testing.T) {
-	in, walker, p, inp := newHashlockTest(t, "hashlock")
+	in, walker, p, inp := newHashlockTest(t, "hashlock:lost=none")
 	inp.wlock()
 	seg, sent := make(chan Outcome), make(chan error)
 	go func() { seg <- outcome(in.CPU(0), p.segment(ACK, 10)) }()

@@ -31,7 +31,7 @@ func TestHopReader(t *testing.T) {
 				t.Errorf("beside a reader %+v", z)
 			}
 			walker.exit()
-			in.zone.reclaim(&in.zone.cpus[1])
+			in.zone.sweep(&in.zone.cpus[1])
 			if z := in.Zone(); z.Retired != 0 || inp.inc == p.inc {
 				t.Errorf("after the reader %+v, and the one it stood on is %v", z, inp.inc)
 			}

@@ -72,7 +72,8 @@ type Config struct {
 	// Ephemeral ports are First to Last, by default 49152 to 65535 (IANA, and FreeBSD's portrange.hifirst).
 	FirstPort, LastPort uint16
 
-	retry bool // Spec's lost=retry
+	retry bool // Spec's lost is not none
+	sure  bool // it is retry
 	nulls bool // bucket: Spec's chain=nulls
 }
 
@@ -178,7 +179,8 @@ type base struct {
 	zone zone
 	now  atomic.Uint32 // the tick of the last SlowTimo
 	cpus []*cpu
-	x    Xinpcb // what a walk shows; walkers take turns
+	x    Xinpcb         // what a walk shows; walkers take turns
+	_    [lineSize]byte // what walks show is written, and what follows is read by all
 }
 
 // init makes cfg.CPUs handles and one more, the table's own, for Walk and Close.

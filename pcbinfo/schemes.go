@@ -26,11 +26,12 @@ type Scheme struct {
 	// Misses says that a segment's lookup may answer none though there was somebody all the time (hazard H5): if meanwhile two
 	// that fit it went, or a listener that fits went and another that fits came. All other answers are right for some instant.
 	Misses bool
-	// Once says of one that misses that it does not look again: one that fits need go while its lookup waits for it, and the answer is none,
+	// Once says that with lost=none it does not look again: one that fits need go while its lookup waits for it, and the answer is none,
 	// whoever else fits.
 	Once bool
 	// Lockless says that no lock keeps insertions out of a lookup: what it found may be history when it is used. A SYN may so enter the
-	// syncache just after its connection was made, and the ACK that takes it out again finds the connection there (hazard H9).
+	// syncache just after its connection was made, and the ACK that takes it out again finds the connection there (hazard H9). And a connection on its way from the one to
+	// the other is in neither: an Abort may find nobody.
 	Lockless bool
 	Heap     bool // inpcbs come from the heap, and the collector has them back
 	New      func(Config) (Info, error)
@@ -71,9 +72,9 @@ var Schemes = []Scheme{
 	{Name: "owned", New: newOwned, Workers: 1, Owned: true, Table: true, Main: true,
 		Doc:    "no lock: a part of the connections an owner, listeners with the first, messages between them (ConnP-T)",
 		Source: "Willmann, Rixner, Cox, USENIX ATC 2006"},
-	{Name: "epoch", New: newEpoch, Lock: "mtx", Options: []string{"smr", "lost"}, Variants: []string{"smr=gus", "smr=gc", "lost=none"},
-		Table: true, Once: true, Lockless: true,
-		Doc:    "lookup in an epoch's section, no second look; writers share listLock and, in it, hashLock",
+	{Name: "epoch", New: newEpoch, Lock: "mtx", Options: []string{"smr", "lost"}, Variants: []string{"smr=qsbr", "smr=gc", "lost=none", "lost=retry"},
+		Table: true, Misses: true, Once: true, Lockless: true,
+		Doc:    "lookup in an epoch's section; writers share listLock and, in it, hashLock",
 		Source: "FreeBSD 12-13 in_pcb.c (r335356, 2018), epoch(9)"},
 	{Name: "smr", New: newSMR, Lock: "mtx", Options: []string{"smr", "lost"}, Variants: []string{"smr=epoch", "smr=qsbr", "smr=hazard", "smr=refcount", "smr=gc", "lost=retry"},
 		Table: true, Main: true, Misses: true, Lockless: true,
@@ -125,6 +126,7 @@ type Spec struct {
 	groups int
 	smr    string
 	retry  bool
+	sure   bool
 	nulls  bool
 }
 
@@ -135,7 +137,7 @@ func ParseSpec(text string) (Spec, error) {
 	if i < 0 {
 		return Spec{}, fmt.Errorf("unknown scheme %q; known: %s", name, strings.Join(Names(), ", "))
 	}
-	sp := Spec{Scheme: Schemes[i], text: text, retry: !Schemes[i].Misses}
+	sp := Spec{Scheme: Schemes[i], text: text, retry: !Schemes[i].Misses || Schemes[i].Once}
 	for opt := range strings.SplitSeq(opts, ":") {
 		if opt == "" {
 			continue
@@ -144,6 +146,7 @@ func ParseSpec(text string) (Spec, error) {
 			return Spec{}, fmt.Errorf("scheme %s: %w", name, err)
 		}
 	}
+	sp.Once = sp.Once && !sp.retry
 	if sp.nulls && sp.smr != "" {
 		return Spec{}, fmt.Errorf("scheme %s: smr=%s: with chain=nulls memory is reused at once", name, sp.smr)
 	}
@@ -174,6 +177,7 @@ func (sp *Spec) option(opt string) (err error) {
 			return fmt.Errorf("lost=%q: want none or retry", val)
 		}
 		sp.retry = val == "retry"
+		sp.sure = sp.retry
 		sp.Misses = !sp.retry
 	case "chain":
 		if val != "plain" && val != "nulls" {
@@ -197,7 +201,7 @@ func (sp Spec) New(cfg Config) (Info, error) {
 	if sp.smr != "" {
 		cfg.SMR = sp.smr
 	}
-	cfg.retry, cfg.nulls = sp.retry, sp.nulls
+	cfg.retry, cfg.sure, cfg.nulls = sp.retry, sp.sure, sp.nulls
 	cfg, err := cfg.withDefaults(sp.Lock)
 	if err != nil {
 		return nil, err

@@ -35,12 +35,12 @@ func TestParseSpec(t *testing.T) {
 // TestMisses checks who misses, and that all can be told to and not to.
 func TestMisses(t *testing.T) {
 	for _, s := range Schemes {
-		if s.Misses != (s.Name == "smr") {
+		if s.Misses != (s.Name == "smr" || s.Name == "epoch") {
 			t.Errorf("%s: misses: %v", s.Name, s.Misses)
 		}
 	}
 	for text, want := range map[string]bool{"smr:smr=gc": true, "smr:lost=none": true, "smr:lost=retry": false, "smr:lost=retry:lost=none": true,
-		"hashlock:lost=none": true, "hashlock:lost=retry": false, "threelock:lost=none": true, "pcbgroup:groups=2:lost=none": true, "epoch:smr=gc": false,
+		"hashlock:lost=none": true, "hashlock:lost=retry": false, "threelock:lost=none": true, "pcbgroup:groups=2:lost=none": true, "epoch:smr=gc": true, "epoch:lost=retry": false,
 		"epoch:lost=none": true} {
 		sp, err := ParseSpec(text)
 		if err != nil || sp.Misses != want {

@@ -29,7 +29,6 @@ type shard struct {
 
 type shardmapInfo struct {
 	base
-	_        [lineSize]byte // what walks show is written
 	shards   []shard
 	wildLock locks.RWLock
 	wild     nameMap       // the listeners: under wildLock

@@ -20,10 +20,9 @@ import (
 
 type syncmapInfo struct {
 	base
-	_       [lineSize]byte // what walks show is written
-	conns   sync.Map       // ConnInfo → *Inpcb, the connections
-	wild    listeners      // written under ports
-	gen     atomic.Uint64  // the number of walks begun, which is every inpcb's gencnt: read by all, written by walks
+	conns   sync.Map      // ConnInfo → *Inpcb, the connections
+	wild    listeners     // written under ports
+	gen     atomic.Uint64 // the number of walks begun, which is every inpcb's gencnt: read by all, written by walks
 	_       [lineSize]byte
 	ports   locks.Mtx // who chooses a port, and whose listener comes or goes
 	_       [lineSize]byte

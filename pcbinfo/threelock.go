@@ -7,10 +7,10 @@ import (
 
 // threelock.go: roles reversed: what opens and closes takes tcbinfo shared, and walks take it exclusively; locks of their own guard list and hash.
 // Source: FreeBSD 10.4 and 11, sys/netinet/in_pcb.c, tcp_input.c and tcp_timewait.c (r286227 of 2015, r271119 and r264321 of 2014).
-// Idea: hashlock's lookup; FIN and RST take tcbinfo shared first, a SYN needs it only beside a listener, other states try it, else reference, let go
+// Idea: hashlock's lookup; FIN and RST take tcbinfo shared first, a SYN needs it unless it meets a listener, other states try it, else reference, let go
 // and take both anew. So connections open and close beside each other, and meet at listLock and hashLock for a few instructions.
 // Cost: hashlock's, a third lock on every insertion and removal, and a look into the hash for each SYN; a shared lock that all who open and close
-// write to; walks stop these. Who loses the race for an inpcb that goes is told that nobody is there (hazard H5); with lost=retry he looks again.
+// write to; walks stop these. Who loses the race for an inpcb that goes looks again; in FreeBSD he is told that nobody is there (lost=none, hazard H5).
 // Holds: tcbinfo before inpcb before listLock before hashLock, twLock; only who has tcbinfo and the inpcb takes that out; what hash and syncache
 // say together of a four-tuple is looked at and changed under one hold of hashLock (H8, H9).
 

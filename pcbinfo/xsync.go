@@ -21,7 +21,6 @@ import (
 
 type xsyncInfo struct {
 	base
-	_       [lineSize]byte // what walks show is written
 	conns   *xsync.Map[ConnInfo, *Inpcb]
 	wild    listeners     // written under ports
 	gen     atomic.Uint64 // the number of walks begun, which is every inpcb's gencnt: read by all, written by walks

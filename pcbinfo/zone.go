@@ -178,7 +178,7 @@ func (z *zone) retire(cpu int, inp *Inpcb) {
 	zc.peak = max(zc.peak, zc.retired)
 	zc.pending.push(inp)
 	if z.objs != nil {
-		if zc.pending.n >= min(z.objs.Batch(), z.size) {
+		if zc.pending.n >= z.batch() {
 			z.sweep(zc)
 		}
 		return
@@ -193,11 +193,21 @@ func (z *zone) retire(cpu int, inp *Inpcb) {
 	}
 }
 
+// batch is how many retired blocks come together before a scan: as many as make it cheap or, with small magazines, one of these.
+func (z *zone) batch() int {
+	if z.size < magSize {
+		return z.size
+	}
+	return z.objs.Batch()
+}
+
 // reclaim moves the blocks whose grace period is over to the free ones. It never waits. Its CPU is in no section, and may have been in none for long:
 // it goes offline, or it might wait for nobody but itself.
 func (z *zone) reclaim(zc *zoneCPU) {
 	if z.objs != nil {
-		z.sweep(zc)
+		if zc.pending.n >= z.batch() { // fewer are not worth a scan
+			z.sweep(zc)
+		}
 		return
 	}
 	if z.dom != nil {

@@ -54,6 +54,6 @@ var groupMutants = []Mutant{
 		Old: "	inp.listPrev.Store(next)\n", New: "	inp.listPrev.Store(next)\n	inp.listNext.Store(nil)\n"},
 	{Name: "EP10", File: "pcbinfo/epoch.go", Kind: Safety, Subject: "scheme epoch", What: "the listener is let go before its child is in the table (H8)",
 		Old: "	c.exit()\n	child, done := c.tryListen(&c.in.sc, seg)\n", New: "	c.exit()\n	child, done := c.tryListen(&c.in.sc, seg)\n	lsn.wunlock()\n	locks.Delay(0)\n	lsn.wlock()\n"},
-	{Name: "EP11", File: "pcbinfo/epoch.go", Kind: Safety, Subject: "scheme epoch/", What: "with lost=retry, none is believed without hashLock (H5)",
-		Old: "	if c.retry && (inp == nil || inp.inc.Fport == 0) {\n", New: "	if c.retry && inp != nil && inp.inc.Fport == 0 {\n"},
+	{Name: "EP11", File: "pcbinfo/epoch.go", Kind: Safety, Subject: "scheme epoch:lost=retry/", What: "with lost=retry, none is believed without hashLock (H5)",
+		Old: "	if c.sure && (inp == nil || inp.inc.Fport == 0) {\n", New: "	if c.sure && inp != nil && inp.inc.Fport == 0 {\n"},
 }

@@ -282,7 +282,7 @@ func parsed(t *testing.T, text string) pcbinfo.Spec {
 func checkNeeded(t *testing.T, what string, sp pcbinfo.Spec) {
 	t.Helper()
 	for i := range scenarios {
-		if sc := &scenarios[i]; slices.Contains([]string{"successor", "abort-input"}, sc.name) {
+		if sc := &scenarios[i]; slices.Contains([]string{"successor", "abort-input", "handover"}, sc.name) {
 			s := tableSubject(sc.name, sp, sc)
 			if Strategies[0].Explore(&s, 1, Limits{Schedules: perStrategy}).Failure != nil {
 				return

@@ -25,6 +25,7 @@ const Profiling = true
 var (
 	recording atomic.Bool
 	clock     atomic.Pointer[func() int64] // set before recording
+	over      atomic.Bool                  // the recording: who is refused from now on is not taken in
 	names     sync.Map                     // lock, as any → *lock; keeps the lock alive, so that no other can come to its address
 	mu        sync.Mutex
 	classes   = make(map[string]*string)          // under mu: each class once, so that pointers compare
@@ -33,18 +34,28 @@ var (
 
 // A lock is what is known of one lock.
 type lock struct {
+	_       [linePad]byte
 	class   *string
+	_       [linePad]byte // who holds a lock reads its class and must not wait for those who are refused
 	refused atomic.Uint64 // how often somebody found it taken
+	_       [linePad]byte
 }
+
+const linePad = 128
 
 // StartProfile records from now on, by a clock. It may be called while others take locks: what they hold at that moment is left out.
 func StartProfile(now func() int64) {
 	clock.Store(&now)
+	over.Store(false)
 	recording.Store(true)
 }
 
-// StopProfile takes nothing more in. Holds that were taken in until then are when they end.
-func StopProfile() { recording.Store(false) }
+// StopProfile takes nothing more in. Holds that were taken in until then are when they end, and so are acquisitions that wait at that moment, or waited when the
+// recording began: with all of their wait.
+func StopProfile() {
+	over.Store(true)
+	recording.Store(false)
+}
 
 // Profile returns what was recorded since the last Reset, by class, act and site. Call it while nothing runs.
 func Profile() (sites []Site) {
@@ -95,7 +106,7 @@ func Want(l any, m Mode) {
 // Busy says that the caller has found l taken, and gives up or is about to wait. If the next lock that it takes is l, that acquisition was not satisfied
 // at once, and has waited since now: a try that is refused and the wait that follows are one.
 func Busy(l any) {
-	if recording.Load() {
+	if clock.Load() != nil && !over.Load() { // also before the recording: who waits when it begins is one who waits
 		self().refuse(l)
 	}
 }
@@ -104,6 +115,8 @@ func Busy(l any) {
 func Got(l any, m Mode) {
 	if recording.Load() {
 		self().got(l, taken[m])
+	} else if w := known(); w != nil {
+		w.late(l, taken[m])
 	}
 }
 

@@ -103,12 +103,27 @@ func (w *worker) got(l any, act Act) {
 	at, r := now(), w.wanted.row
 	if r.Count++; w.busy == l {
 		r.Waited++
-		wait := max(0, at-w.since) // the clocks of two CPUs may differ
-		r.Wait += wait
-		r.MaxWait = max(r.MaxWait, wait)
+		r.waits(w.since, at)
 	}
 	w.held = append(w.held, hold{l, w.wanted.known, r, at, w.wanted.known.refused.Load()})
 	w.busy, w.wanted = nil, wish{}
+}
+
+// late takes in an acquisition that waited when the recording ended.
+func (w *worker) late(l any, act Act) {
+	if w.busy == l && w.wanted.lock == l && w.wanted.act == act {
+		r := w.wanted.row
+		r.Count++
+		r.Waited++
+		r.waits(w.since, now())
+	}
+	w.busy, w.wanted = nil, wish{}
+}
+
+func (r *row) waits(from, to int64) {
+	wait := max(0, to-from) // the clocks of two CPUs may differ
+	r.Wait += wait
+	r.MaxWait = max(r.MaxWait, wait)
 }
 
 // drop reports whether l's hold was recorded.
