@@ -85,11 +85,12 @@ func Run(ctx context.Context, o Options) (path string, err error) {
 			return f.Name(), err
 		}
 	}
+	notes := []string{o.Notes}
 	if o.Counters {
-		o.Notes += o.counters()
+		notes = append(notes, o.counters())
 	}
-	for line := range strings.Lines(o.Notes) {
-		if _, err := fmt.Fprintln(out, "#", strings.TrimRight(line, "\n")); err != nil {
+	for _, text := range notes {
+		if err := comment(out, text); err != nil {
 			return f.Name(), err
 		}
 	}

@@ -1,8 +1,13 @@
 package harness
 
 import (
+	"context"
+	"errors"
+	"io"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/perf/benchfmt"
 
@@ -32,5 +37,19 @@ func TestCounters(t *testing.T) {
 	o := &Options{Counters: true, Stderr: &errs}
 	if note := o.counters(); !strings.HasPrefix(note, "hardware counters: ") || strings.Count(note, "\n") != 1 || o.Counters != (errs.Len() == 0) {
 		t.Errorf("note %q, counting %v, told %q", note, o.Counters, &errs)
+	}
+}
+
+// TestCountersNote: in the file it has lines of its own, whatever other notes there are.
+func TestCountersNote(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	path, err := Run(ctx, Options{Processes: 1, Rounds: 1, Measure: time.Millisecond, Dir: t.TempDir(), Notes: "of a trace", Counters: true, Stderr: io.Discard, Command: []string{os.Args[0]}})
+	if !errors.Is(err, ErrInterrupted) {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(text), "\n# of a trace\n# hardware counters: ") {
+		t.Errorf("%v\n%s", err, text)
 	}
 }

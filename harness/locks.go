@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"runtime"
-	"time"
 
 	"golang.org/x/perf/benchfmt"
 
@@ -19,13 +17,10 @@ type lockCase struct{ lockbench.Case }
 
 func (l lockCase) name() string { return l.Case.Name() }
 
-// measure takes a sample, and tells what the machine did meanwhile: all of it, as the threads begin and end with each part.
+// measure takes a sample, and tells what the machine did while workers ran.
 func (l lockCase) measure(b *bench, job Job) (line string, err error) {
-	runtime.LockOSThread() // which takes the snapshots, and does not count
-	defer runtime.UnlockOSThread()
 	s := &Sample{NSMul: 1 / locks.CalibrateDelay()}
 	s.OneWay[0] = b.pingPong(l.Workers)
-	snap, watched := b.noise.Snapshot(), time.Now()
 	var res *lockbench.Result
 	if err := bounded(stuckAfter, "taking turns under the lock", b.locks.Progress, func() (err error) {
 		res, err = b.locks.Measure(l.Case, job.Seed, job.Timing.Warm, job.Timing.Measure)
@@ -33,7 +28,7 @@ func (l lockCase) measure(b *bench, job Job) (line string, err error) {
 	}); err != nil {
 		return "", err
 	}
-	s.Noise, s.Watched = b.noise.Snapshot().Sub(snap), time.Since(watched)
+	s.Noise, s.Watched = res.Noise, res.Watched
 	s.OneWay[1] = b.pingPong(l.Workers)
 	s.judge(l.Workers, res.Places)
 	return l.line(res, s), nil
@@ -47,7 +42,7 @@ func (l lockCase) line(res *lockbench.Result, s *Sample) string {
 	s.distance(put)
 	put("mul-ns", s.NSMul)
 	s.others(put)
-	if vol, invol := s.Noise.VoluntarySwitches, s.Noise.InvoluntarySwitches; vol.Known && invol.Known {
+	if vol, invol := res.Locked.VoluntarySwitches, res.Locked.InvoluntarySwitches; vol.Known && invol.Known {
 		put("ctxsw/lock", float64(vol.N+invol.N)/float64(res.All()))
 	}
 	s.mark(put)

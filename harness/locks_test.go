@@ -103,12 +103,13 @@ func TestLockLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	res.Together = 0.25
+	res.Locked.VoluntarySwitches, res.Locked.InvoluntarySwitches = machine.Count{N: int64(res.All()), Known: true}, machine.Count{N: 2 * int64(res.All()), Known: true}
 	line := lockCase{c}.line(res, &Sample{Disturbed: "steal", NSMul: 1})
 	results, _ := parsed(t, []byte(line))
 	if len(results) != 1 || string(results[0].Name) != c.Name() || !strings.HasPrefix(line, "# disturbed: steal\n# full concurrency 0.25: ") {
 		t.Errorf("the file is to say\n%s", line)
 	}
-	for unit, want := range map[string]float64{"disturbed": 1, "full": 0.25, "mul-sec": 1e-9} {
+	for unit, want := range map[string]float64{"disturbed": 1, "full": 0.25, "mul-sec": 1e-9, "ctxsw/lock": 3} {
 		if v, ok := results[0].Value(unit); !ok || v != want {
 			t.Errorf("%s is %v, want %v", unit, v, want)
 		}

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ func (p Profiles) part(n int) Profiles {
 	return p
 }
 
-// Commands look at the profiles of a run of that many processes of binary bin. Only CPU profiles have labels.
+// Commands look at the profiles of a run of that many processes of binary bin, as far as they were written. Only CPU profiles have labels.
 func (p Profiles) Commands(bin string, processes int) (list []string) {
 	for i, e := range p.each() {
 		if *e.file == "" {
@@ -69,11 +70,17 @@ func (p Profiles) Commands(bin string, processes int) (list []string) {
 			text += "-tagroot scheme,mix "
 		}
 		text += bin
+		var parts string
 		for n := range processes {
 			part := p.part(n + 1)
-			text += " " + *part.each()[i].file
+			name := *part.each()[i].file
+			if info, err := os.Stat(name); err == nil && info.Size() > 0 {
+				parts += " " + name
+			}
 		}
-		list = append(list, text)
+		if parts != "" {
+			list = append(list, text+parts)
+		}
 	}
 	return list
 }
@@ -105,12 +112,14 @@ func (p Profiles) startCPU() (stop func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("CPU profile: %w", err)
 	}
-	if err := pprof.StartCPUProfile(f); err != nil {
+	var buf bytes.Buffer // pprof does not tell that a disk is full
+	if err := pprof.StartCPUProfile(&buf); err != nil {
 		return nil, errors.Join(fmt.Errorf("CPU profile: %w", err), f.Close())
 	}
 	return func() error {
 		pprof.StopCPUProfile()
-		return f.Close()
+		_, err := f.Write(buf.Bytes())
+		return errors.Join(err, f.Close())
 	}, nil
 }
 
@@ -118,11 +127,11 @@ func writeProfile(kind, path string) error {
 	if path == "" {
 		return nil
 	}
-	f, err := os.Create(path)
-	if err != nil {
+	var buf bytes.Buffer // as in startCPU
+	if err := errors.Join(pprof.Lookup(kind).WriteTo(&buf, 0), os.WriteFile(path, buf.Bytes(), 0o666)); err != nil {
 		return fmt.Errorf("%s profile: %w", kind, err)
 	}
-	return errors.Join(pprof.Lookup(kind).WriteTo(f, 0), f.Close())
+	return nil
 }
 
 // labelled runs f, and all goroutines that it starts, under v's labels, if anybody asks: only CPU profiles have labels.

@@ -88,7 +88,7 @@ func Child(in io.Reader, out, errs io.Writer) (err error) {
 	if b.plant = job.Plant; job.PerNS != 0 {
 		b.perNS = job.PerNS
 	}
-	b.locks = &lockbench.Bench{Clock: b.clock, CPUs: b.cpus, PerNS: b.perNS}
+	b.locks = &lockbench.Bench{Clock: b.clock, CPUs: b.cpus, PerNS: b.perNS, Noise: &b.noise}
 	if job.Counters {
 		if b.hw, err = machine.NewCounters(); err != nil {
 			return err

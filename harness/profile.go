@@ -54,8 +54,9 @@ type Profiled struct {
 
 // A LockProfile is what was recorded in the measured time of one sample. Times are in nanoseconds.
 type LockProfile struct {
-	Sites []witness.Site
-	Segs  uint64
+	Sites     []witness.Site
+	Segs      uint64
+	Disturbed string // why, or ""
 }
 
 // Profile records o.Experiments, which are valid, and returns the file with the results and what they are of. Times are those of an instrumented build: what
@@ -158,12 +159,14 @@ func (b *bench) profile(v *variant, seed uint64, tm Timing) (lp LockProfile, err
 	if err != nil {
 		return lp, err
 	}
-	return b.recorded(s.Segs), nil
+	lp = b.recorded(s.Segs)
+	lp.Disturbed = s.Disturbed
+	return lp, nil
 }
 
 // recorded is what the witness has.
 func (b *bench) recorded(segs uint64) LockProfile {
-	lp := LockProfile{witness.Profile(), segs}
+	lp := LockProfile{Sites: witness.Profile(), Segs: segs}
 	for i := range lp.Sites {
 		t := &lp.Sites[i].Times
 		for _, d := range []*int64{&t.Held, &t.MaxHeld, &t.Wait, &t.MaxWait} {
@@ -205,7 +208,7 @@ func Classes(sites []witness.Site) (list []Class) {
 // profileUnits are the metrics of a class in one sample.
 var profileUnits = []unit{
 	{"contended", "lower", "", "share of acquisitions that were not satisfied at once"},
-	{"locks/seg", "lower", "", "acquisitions a segment"},
+	{"acquired/seg", "lower", "", "acquisitions a segment"},
 	{"wait-ns/seg", "lower", "", "time waited for locks of the class, a segment"},
 	{"hold-ns/seg", "lower", "", "time held, a segment"},
 	{"wait-ns", "lower", "", "time waited, an acquisition"},
@@ -216,6 +219,11 @@ var profileUnits = []unit{
 
 // write puts a line for each class.
 func (lp *LockProfile) write(w io.Writer, experiment string) error {
+	if lp.Disturbed != "" {
+		if err := comment(w, "disturbed: "+lp.Disturbed+"\n"); err != nil {
+			return err
+		}
+	}
 	for _, c := range Classes(lp.Sites) {
 		locks, segs := float64(max(1, c.Count)), float64(lp.Segs)
 		var values []benchfmt.Value
@@ -223,6 +231,7 @@ func (lp *LockProfile) write(w io.Writer, experiment string) error {
 			float64(c.Wait) / locks, float64(c.Held) / locks, float64(c.MaxWait), float64(c.MaxHeld)} {
 			values = append(values, benchfmt.Value{Value: v, Unit: profileUnits[i].name})
 		}
+		(&Sample{Disturbed: lp.Disturbed}).mark(func(unit string, v float64) { values = append(values, benchfmt.Value{Value: v, Unit: unit}) })
 		name := "Profile/" + strings.TrimPrefix(experiment, "Input/") + "/class=" + strings.Map(inName, c.Name)
 		if _, err := io.WriteString(w, resultLine(name, max(1, c.Count), values)); err != nil {
 			return err

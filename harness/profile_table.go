@@ -43,6 +43,11 @@ func ProfileColumns() (names []string) {
 	return names
 }
 
+// calm are the samples that nothing disturbed.
+func (p *Profiled) calm() []LockProfile {
+	return slices.DeleteFunc(slices.Clone(p.Samples), func(lp LockProfile) bool { return lp.Disturbed != "" })
+}
+
 // sum is what was recorded in all samples.
 func (p *Profiled) sum() (sites []witness.Site) {
 	for i := range p.Samples {
@@ -73,6 +78,9 @@ func (p *Profiled) Write(w io.Writer, sort string, top int) error {
 		left, sites = len(sites)-top, sites[:top]
 	}
 	fmt.Fprintln(w, p.Name)
+	if calm := p.calm(); len(calm) < len(p.Samples) {
+		fmt.Fprintf(w, "(%d of %d samples were disturbed; all are summed up)\n", len(p.Samples)-len(calm), len(p.Samples))
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, strings.Join(ProfileColumns(), "\t")+"\t name")
 	for i := range sites {

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -69,10 +70,25 @@ func TestProfileLines(t *testing.T) {
 	if err := made().Samples[0].write(&out, "Input/scheme=made"); err != nil {
 		t.Fatal(err)
 	}
-	want := "BenchmarkProfile/scheme=made/class=SMR_section\t9\t0 contended\t0.9 locks/seg\t0 wait-ns/seg\t9000 hold-ns/seg\t0 wait-ns\t10000 hold-ns\t0 max-wait-ns\t20000 max-hold-ns\n" +
-		"BenchmarkProfile/scheme=made/class=tcbinfo\t8\t0.5 contended\t0.8 locks/seg\t970 wait-ns/seg\t1600 hold-ns/seg\t1212.5 wait-ns\t2000 hold-ns\t5000 max-wait-ns\t4000 max-hold-ns\n"
+	want := "BenchmarkProfile/scheme=made/class=SMR_section\t9\t0 contended\t0.9 acquired/seg\t0 wait-ns/seg\t9000 hold-ns/seg\t0 wait-ns\t10000 hold-ns\t0 max-wait-ns\t20000 max-hold-ns\t0 disturbed\n" +
+		"BenchmarkProfile/scheme=made/class=tcbinfo\t8\t0.5 contended\t0.8 acquired/seg\t970 wait-ns/seg\t1600 hold-ns/seg\t1212.5 wait-ns\t2000 hold-ns\t5000 max-wait-ns\t4000 max-hold-ns\t0 disturbed\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", &out, want)
+	}
+	out.Reset()
+	p := made()
+	p.Samples[1].Disturbed = "by the cat"
+	if err := p.Samples[1].write(&out, p.Name); err != nil || !strings.HasPrefix(out.String(), "# disturbed: by the cat\nBenchmark") || !strings.HasSuffix(out.String(), "\t1 disturbed\n") {
+		t.Errorf("a disturbed sample: %v\n%s", err, &out)
+	}
+	out.Reset()
+	if err := p.Write(&out, "", 0); err != nil || !strings.Contains(out.String(), "(1 of 2 samples were disturbed; ") {
+		t.Errorf("its table: %v\n%s", err, &out)
+	}
+	for _, u := range profileUnits {
+		if slices.ContainsFunc(Units, func(o unit) bool { return o.name == u.name }) {
+			t.Errorf("%s is another metric, too", u.name)
+		}
 	}
 }
 
@@ -133,8 +149,67 @@ func TestProfileTable1(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
 	}
+	// Samples that others disturbed count where there are no others.
+	for i, p := range list {
+		for j := range p.Samples {
+			if j > 0 || i == 0 {
+				p.Samples[j].Disturbed = "by the cat"
+			}
+		}
+	}
+	out.Reset()
+	if err := WriteTable1(&out, es, list); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"ours 0.1 (0–0.2) 0.3 (0.3–0.3) ", "\n 43 of 63 samples were disturbed", "\n 42 of 63 samples were disturbed"} {
+		if !strings.Contains(blanks.ReplaceAllString(out.String(), " "), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
 	if err := WriteTable1(&out, es[1:], list); err == nil {
 		t.Error("a profile too many is not told")
+	}
+}
+
+// TestProfileTable1Alone: what nobody waits for, as one worker or the most groups may not, neither has the published order nor refutes it.
+func TestProfileTable1Alone(t *testing.T) {
+	es, list := table1Of(func(workers, conns, col int) uint64 { return uint64(800 / (col + 1)) })
+	for i := range es {
+		if w := &es[i].Workload; w.Workers == 2 || w.Conns == 192 || strings.HasSuffix(es[i].Scheme, "=64") || strings.HasSuffix(es[i].Scheme, "=128") {
+			for _, lp := range list[i].Samples {
+				lp.Sites[1].Waited = 0
+			}
+		}
+	}
+	var out strings.Builder
+	if err := WriteTable1(&out, es, list); err != nil {
+		t.Fatal(err)
+	}
+	alone, four, _ := strings.Cut(out.String(), "\n4 workers: ")
+	if !strings.Contains(alone, "nothing was contended") || strings.Contains(alone, "groups: ") {
+		t.Errorf("got\n%s", alone)
+	}
+	for _, want := range []string{"any number of groups: 2 of 2\n", "to the next: 10 of 10\n", "than at other numbers: 0 of 1\n"} {
+		if !strings.Contains(four, want) {
+			t.Errorf("no %q in\n%s", want, four)
+		}
+	}
+}
+
+// TestProfilesDisk: a profile that did not go onto the disk is told.
+func TestProfilesDisk(t *testing.T) {
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Skip(err)
+	}
+	for _, p := range []Profiles{{CPU: full}, {Mutex: full}, {Block: full}} {
+		stop, err := p.start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stop(); err == nil {
+			t.Errorf("%+v: no error", p)
+		}
 	}
 }
 
@@ -147,8 +222,14 @@ func TestProfilesParts(t *testing.T) {
 	if got := p.part(3); got != (Profiles{CPU: "c.3", Block: "b.3"}) {
 		t.Errorf("part 3 is %+v", got)
 	}
-	want := []string{"go tool pprof -tagroot scheme,mix bin c.1 c.2", "go tool pprof bin b.1 b.2"}
-	if got := p.Commands("bin", 2); !slices.Equal(got, want) {
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{"c.1": "x", "c.2": "x", "c.3": "", "b.2": "x"} { // the third process was ended
+		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"go tool pprof -tagroot scheme,mix bin c.1 c.2", "go tool pprof bin b.2"}
+	if got := p.Commands("bin", 4); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }

@@ -3,7 +3,9 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"time"
 
 	"golang.org/x/perf/benchfmt"
 
@@ -16,10 +18,14 @@ type reclaimCase struct{ reclaim.Case }
 
 func (c reclaimCase) name() string { return c.Case.Name() }
 
-// measure takes the job's measured time, or as much as a stalled reader needs.
+// measure takes the job's measured time, or as much as a stalled reader needs, and tells what the machine did meanwhile.
 func (c reclaimCase) measure(b *bench, job Job) (line string, err error) {
+	runtime.LockOSThread() // which takes the snapshots, and does not count
+	defer runtime.UnlockOSThread()
+	s := &Sample{}
+	snap, watched := b.noise.Snapshot(), time.Now()
 	var res *reclaim.Result
-	if err := bounded(stuckAfter, "reclaiming", nil, func() (err error) {
+	if err := bounded(stuckAfter+starvedTries*c.Lasts(job.Timing.Measure), "reclaiming", nil, func() (err error) {
 		for range starvedTries {
 			if res, err = c.Measure(b.clock, b.cpus, job.Timing.Measure); !errors.Is(err, reclaim.ErrStarved) {
 				break
@@ -29,6 +35,8 @@ func (c reclaimCase) measure(b *bench, job Job) (line string, err error) {
 	}); err != nil {
 		return "", err
 	}
+	s.Noise, s.Watched = b.noise.Snapshot().Sub(snap), time.Since(watched)
+	s.judge(c.CPUs(), c.CPUs())
 	if err := b.clock.Recalibrate(); err != nil {
 		return "", err
 	}
@@ -39,11 +47,15 @@ func (c reclaimCase) measure(b *bench, job Job) (line string, err error) {
 	case reclaim.Update:
 		n = res.Retires
 	}
-	return resultLine(c.name(), n, c.values(res, b.clock)), nil
+	line = resultLine(c.name(), n, c.values(res, s, b.clock))
+	if s.Disturbed != "" {
+		line = fmt.Sprintf("# disturbed: %s\n", s.Disturbed) + line
+	}
+	return line, nil
 }
 
 // values are what the case is for: where somebody stalls the backlog is, and the readers beside a writer are measured with it.
-func (c reclaimCase) values(res *reclaim.Result, clock *machine.Clock) (vs []benchfmt.Value) {
+func (c reclaimCase) values(res *reclaim.Result, s *Sample, clock *machine.Clock) (vs []benchfmt.Value) {
 	put := func(unit string, v float64) { vs = append(vs, benchfmt.Value{Value: v, Unit: unit}) }
 	put("ns/section", clock.NS(res.Ticks)/float64(res.Sections))
 	put("ns/hop", clock.NS(res.Ticks)/float64(c.Hops(res.Sections)))
@@ -59,7 +71,9 @@ func (c reclaimCase) values(res *reclaim.Result, clock *machine.Clock) (vs []ben
 	case reclaim.Update:
 		put("ns/retire", clock.NS(res.Busy)/float64(res.Retires))
 		if res.Heap > 0 {
-			put("gc-cpu", res.GC)
+			if res.GC >= 0 {
+				put("gc-cpu", res.GC)
+			}
 			put("heap-bytes", float64(res.Heap))
 			break
 		}
@@ -72,6 +86,8 @@ func (c reclaimCase) values(res *reclaim.Result, clock *machine.Clock) (vs []ben
 			put(fmt.Sprint("backlog-t", i+1), float64(n))
 		}
 	}
+	s.others(put)
+	s.mark(put)
 	return vs
 }
 

@@ -105,23 +105,23 @@ func (r *run) measure(s *Sample) error {
 		return r.why(err)
 	}
 	r.settle()
-	if err := r.b.startCounters(); err != nil {
+	snap, watched := r.b.noise.Snapshot(), time.Now()
+	mem := mallocs()
+	if err := r.b.startCounters(); err != nil { // last, and stopped first, so that what we look with does not count
 		r.fail(err)
 		return r.await(&wg)
 	}
-	snap, watched := r.b.noise.Snapshot(), time.Now()
-	mem := mallocs()
 	r.from = r.b.clock.Now()
 	r.to = r.from + r.ticks(r.tm.Measure)
 	witness.StartProfile(r.b.clock.Now)
 	r.phase.Store(measuring)
 	time.Sleep(r.tm.Measure)
 	r.end()
+	counted, failed := r.b.stopCounters()
+	s.Counted = counted
 	s.Wall = time.Duration(r.b.clock.NS(r.ended - r.from))
 	mem = mallocs() - mem
 	s.Noise, s.Watched = r.b.noise.Snapshot().Sub(snap), time.Since(watched)
-	counted, failed := r.b.stopCounters()
-	s.Counted = counted
 	if err := errors.Join(failed, r.await(&wg)); err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ type Sample struct {
 	WalkTime   time.Duration     // of all of them
 	Wall       time.Duration     // measured time
 	OneWay     [2]float64        // cache-line ping-pong before and after, ns; 0: not measured
-	Counted    []machine.Counted // by hardware, over Watched; nil: nobody asked
+	Counted    []machine.Counted // by hardware, over Wall; nil: nobody asked
 	Class      machine.Class
 	Noise      machine.Delta
 	Watched    time.Duration // of Noise: some of the time before and after Wall, too

@@ -58,10 +58,12 @@ func Table1Notes(cpus, work int) string {
 		cpus, work)
 }
 
-// A share is a cell: the contended share of each sample, in percent, in order of size.
+// A share is a cell: the contended share of each sample that nothing disturbed, or of all if there is none, in percent, in order of size.
 type share []float64
 
 func (s share) median() float64 { return (s[(len(s)-1)/2] + s[len(s)/2]) / 2 }
+
+func (s share) contended() bool { return s.median() > 0 }
 
 func (s share) String() string {
 	return fmt.Sprintf("%s (%s–%s)", percent(s.median()), percent(s[0]), percent(s[len(s)-1]))
@@ -76,8 +78,10 @@ func percent(v float64) string {
 
 // A table1 is one load's: shares by row and column, whatever else was the same for all.
 type table1 struct {
-	conns []int
-	rows  map[int][]share // by connections: columns as table1Schemes
+	conns     []int
+	rows      map[int][]share // by connections: columns as table1Schemes
+	samples   int
+	disturbed int // of these
 }
 
 // WriteTable1 writes the table of what was recorded of Table1Matrix, one for each number of workers, beside the published one, and what is left of its
@@ -116,9 +120,15 @@ func (t *table1) add(e *Experiment, p *Profiled) error {
 		t.conns = append(t.conns, e.Workload.Conns)
 		t.rows[e.Workload.Conns] = make([]share, len(schemes))
 	}
+	samples := p.calm()
+	t.samples += len(p.Samples)
+	t.disturbed += len(p.Samples) - len(samples)
+	if len(samples) == 0 {
+		samples = p.Samples
+	}
 	var s share
-	for i := range p.Samples {
-		list := Classes(p.Samples[i].Sites)
+	for i := range samples {
+		list := Classes(samples[i].Sites)
 		at := slices.IndexFunc(list, func(c Class) bool { return c.Name == classes[col] })
 		if at < 0 {
 			return fmt.Errorf("table 1: nobody took a lock of class %s in a sample of %s", classes[col], p.Name)
@@ -154,47 +164,68 @@ func (t *table1) write(w io.Writer) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, strings.Join(t.claims(), ""))
+	said := t.claims()
+	if t.disturbed > 0 {
+		said = append(said, fmt.Sprintf("  %d of %d samples were disturbed, and count only where there are no others\n", t.disturbed, t.samples))
+	}
+	_, err := io.WriteString(w, strings.Join(said, ""))
 	return err
 }
 
-// claims are the shape of the published table, and whether ours has it, by medians.
+// claims are the shape of the published table, and whether ours has it, by medians. Where nothing was contended there is none.
 func (t *table1) claims() (said []string) {
 	claim := func(text string, held, of int) {
-		said = append(said, fmt.Sprintf("  %s: %d of %d\n", text, held, of))
+		if of > 0 {
+			said = append(said, fmt.Sprintf("  %s: %d of %d\n", text, held, of))
+		}
 	}
-	falls, steps, most := 0, 0, 0
+	falls, steps, most, rows := 0, 0, 0, 0
 	for _, conns := range t.conns {
 		row := t.rows[conns]
+		if !slices.ContainsFunc(row, share.contended) {
+			continue
+		}
+		rows++
 		over := true
 		for i := 1; i < len(row); i++ {
+			over = over && row[0].median() > row[i].median()
+			if !row[i-1].contended() && !row[i].contended() {
+				continue
+			}
 			steps++
 			if row[i].median() < row[i-1].median() {
 				falls++
 			}
-			over = over && row[0].median() > row[i].median()
 		}
 		if over {
 			most++
 		}
 	}
-	claim("one global lock is more contended than any number of groups", most, len(t.conns))
+	if rows == 0 {
+		return []string{"  nothing was contended: there is no order\n"}
+	}
+	claim("one global lock is more contended than any number of groups", most, rows)
 	claim("the share falls from one column to the next", falls, steps)
 	few := t.rows[Table1Conns[0]]
-	if few == nil || len(t.conns) == 1 {
+	if few == nil || !few[1].contended() {
 		return said
 	}
-	least := 0
+	least, others := 0, 0
 	for _, conns := range t.conns {
-		if help(few) < help(t.rows[conns]) {
+		row := t.rows[conns]
+		if conns == Table1Conns[0] || !row[1].contended() {
+			continue
+		}
+		others++
+		if help(few) < help(row) {
 			least++
 		}
 	}
-	claim(fmt.Sprintf("at %d connections more groups help less than at other numbers", Table1Conns[0]), least, len(t.conns)-1)
+	claim(fmt.Sprintf("at %d connections more groups help less than at other numbers", Table1Conns[0]), least, others)
 	return said
 }
 
-// help is how much less the most groups are contended than the fewest, as a factor.
+// help is how much less the most groups are contended than the fewest, as a factor. The fewest are contended.
 func help(row []share) float64 {
-	return row[1].median() / max(row[len(row)-1].median(), 1e-9)
+	return row[1].median() / row[len(row)-1].median()
 }

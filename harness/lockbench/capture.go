@@ -1,6 +1,10 @@
 package lockbench
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"pcbbench/locks"
+)
 
 // A capture is how one worker fared among the others, by the definitions of the Go runtime's BenchmarkMutexCapture: a streak is how many sections in a row it
 // had, starvation how many of others lay between two of its own. Both are sums by powers of two, so that noting one costs little.
@@ -12,18 +16,31 @@ type capture struct {
 }
 
 // tallies count values by how many leading zero bits they have.
-type tallies [65]uint64
-
-func newCapture(locks int) capture {
-	return capture{prev: make([]uint64, locks), streak: make([]uint64, locks)}
+type tallies struct {
+	lengths [65]uint64
+	most    uint64 // the largest, not rounded
 }
 
-func (t *tallies) note(v uint64) { t[bits.LeadingZeros64(v)]++ }
+func newCapture(locks int) capture {
+	return capture{prev: newCounters(locks), streak: newCounters(locks)}
+}
+
+// newCounters are n of a worker's own, on lines that no other worker's are on: small slices would share them.
+func newCounters(n int) []uint64 {
+	const pad = locks.LinePad / 8
+	return make([]uint64, n+2*pad)[pad:][:n]
+}
+
+func (t *tallies) note(v uint64) {
+	t.lengths[bits.LeadingZeros64(v)]++
+	t.most = max(t.most, v)
+}
 
 func (t *tallies) add(o *tallies) {
-	for i := range t {
-		t[i] += o[i]
+	for i := range t.lengths {
+		t.lengths[i] += o.lengths[i]
 	}
+	t.most = max(t.most, o.most)
 }
 
 // skip tells of a section before the measured time.
@@ -56,10 +73,10 @@ func (c *capture) finish() {
 // length, as if each was as many as it is long.
 func (t *tallies) percentile(p float64) float64 {
 	var sum, part float64
-	for i, n := range t {
+	for i, n := range t.lengths {
 		sum += float64(uint64(1<<63)>>i) * float64(n)
 	}
-	for i, n := range t {
+	for i, n := range t.lengths {
 		bound := float64(uint64(1<<63) >> i)
 		if part += bound * float64(n); sum-part < sum*p {
 			return bound

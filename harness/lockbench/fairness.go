@@ -66,8 +66,8 @@ func (t *trace) holds() float64 {
 	return jain(shares)
 }
 
-// together is the share of the measured time during which all workers ran: between the last one's first section and the first one's last. A worker that had
-// none never ran. Arm's lockhammer calls it full_concurrency_fraction.
+// together is the share of the measured time during which all workers were under way: between the last one's first section and the first one's last. A worker
+// that had none never was; more workers than CPUs took turns meanwhile. Arm's lockhammer calls it full_concurrency_fraction.
 func (t *trace) together() float64 {
 	first, last := make([]int64, t.workers), make([]int64, t.workers)
 	t.each(func(worker int, e *event) {

@@ -14,7 +14,8 @@ type draw struct {
 }
 
 // plan draws a worker's sections: thinking times evenly spread from 0 to twice the average, so that workers do not fall into step; each lock as often as any
-// other; and exactly as many that read as asked for. Only the order is random, so that no worker has more to do than another by chance.
+// other, but for one time where so many do not divide the plan; and exactly as many that read as asked for. Only the order is random, so that no worker has
+// more to do than another by chance.
 func (c Case) plan(rng *rand.Rand, perNS float64) []draw {
 	plan := make([]draw, draws)
 	most := 2 * float64(c.Think) * perNS

@@ -11,6 +11,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"pcbbench/harness/machine"
 	"pcbbench/locks"
@@ -200,6 +203,99 @@ func (s *trusting) Lock(n *locks.Node) {
 	runtime.Gosched()
 }
 
+// TestRetries: how many reads were done again is told of all locks that have such, where nobody read, of none, and where none was, as 0.
+func TestRetries(t *testing.T) {
+	for _, c := range []struct {
+		counts
+		told bool
+	}{{counts{sections: 8, optimist: true}, true}, {counts{sections: 8, writes: 8, optimist: true}, false}, {counts{sections: 8}, false}} {
+		r := Result{Case: Case{Lock: "mutex", Workers: 1}, Plain: c.counts, clock: machine.NewClock()}
+		r.Waits, r.HandOffs = hdrhistogram.New(1, maxTicks, 2), hdrhistogram.New(1, maxTicks, 2)
+		told := false
+		r.Values(func(unit string, v float64) { told = told || unit == "retries/read" && v == 0 })
+		if told != c.told {
+			t.Errorf("%+v: told %v", c.counts, told)
+		}
+	}
+}
+
+// TestOwnLines: what workers write at each section lies on no line of another's.
+func TestOwnLines(t *testing.T) {
+	for _, n := range []int{1, 3} {
+		p, err := newBench(t, 8).newPart(Case{Lock: "mutex", Workers: 8, Pin: PinNone, Locks: n, Uneven: 1}, nil, nil, time.Millisecond, rand.New(rand.NewPCG(1, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		owner := map[uintptr]int{}
+		for i := range p.workers {
+			w := &p.workers[i]
+			for _, list := range [][]uint64{w.wrote, w.prev, w.streak} {
+				for j := range list {
+					line := uintptr(unsafe.Pointer(&list[j])) / locks.LinePad
+					if other, ok := owner[line]; ok && other != i {
+						t.Fatalf("%d locks: workers %d and %d share a line", n, other, i)
+					}
+					owner[line] = i
+				}
+			}
+		}
+	}
+}
+
+// TestEnd: the measured time is over for all, even if who ended it has not said so.
+func TestEnd(t *testing.T) {
+	p := &part{clock: machine.NewClock()}
+	p.phase.Store(measuring)
+	p.ended.Store(5)
+	if p.end(); p.phase.Load() != over || p.ended.Load() != 5 {
+		t.Errorf("phase %d, ended at %d", p.phase.Load(), p.ended.Load())
+	}
+}
+
+// TestWatched: setting up is not looked at.
+func TestWatched(t *testing.T) {
+	b := newBench(t, 2)
+	noise := machine.NewNoise(b.CPUs)
+	b.Noise = &noise
+	const idle, measured = 50 * time.Millisecond, 8 * time.Millisecond
+	c := Case{Lock: "mutex", Workers: 2, Pin: PinNone}.withDefaults()
+	spec, began := c.spec(), time.Now()
+	res, err := b.measure(c, 1, 0, measured, func(tr *trace, d time.Duration, rng *rand.Rand) (*part, error) {
+		time.Sleep(idle)
+		return b.newPart(c, &spec, tr, d, rng)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A full trace ends the stamped part early.
+	if most := time.Since(began) - 2*idle; res.Watched > most || res.Watched < measured*(floorShare+plainShare)/8 {
+		t.Errorf("watched for %v of %v", res.Watched, most)
+	}
+	if all, locked := res.Noise.CPU, res.Locked.CPU; all.Known && locked.N > all.N {
+		t.Errorf("CPU time %v, with the lock %v", all, locked)
+	}
+}
+
+// TestUneven: the floor's sections are weighed as those with the lock, not as many as each worker had of them without.
+func TestUneven(t *testing.T) {
+	floor := counts{wall: 300, sections: 400, each: []float64{300, 100}} // 1 and 3 ns
+	for _, c := range []struct {
+		uneven float64
+		places int
+		each   []float64
+		want   float64
+	}{{3, 2, []float64{50, 50}, 2}, {3, 2, []float64{75, 25}, 1.5}, {3, 1, []float64{50, 50}, 0}, {1, 2, []float64{50, 50}, 1.5}} {
+		r := Result{Case: Case{Workers: 2, Uneven: c.uneven}, Places: c.places, Plain: counts{sections: 100, each: c.each}}
+		if got := r.floor(&floor); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%+v: floor %v", c, got)
+		}
+	}
+	r := Result{Case: Case{Workers: 2, Uneven: 3}, Places: 2, Plain: counts{sections: 100, each: []float64{50, 50}}}
+	if got := r.floor(&counts{wall: 300, sections: 300, each: []float64{300, 0}}); got != 0 {
+		t.Errorf("floor %v, where a worker had no section of it", got)
+	}
+}
+
 // TestStreaks has the runtime's figures of an order that can be seen through: AAAB BBBB A, then B again and again.
 func TestStreaks(t *testing.T) {
 	a, b := newCapture(1), newCapture(1)
@@ -224,6 +320,9 @@ func TestStreaks(t *testing.T) {
 		if got := c.of.percentile(c.p); got != c.want {
 			t.Errorf("%v of %v is up to %v, want %v", c.p, *c.of, got, c.want)
 		}
+	}
+	if a.streaks.most != 15 || a.starves.most != 5 {
+		t.Errorf("the longest streak is %d, the longest gap %d", a.streaks.most, a.starves.most)
 	}
 	// What came before the measured time is no streak, but where starvation begins.
 	c := newCapture(2)

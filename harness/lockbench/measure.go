@@ -16,8 +16,9 @@ import (
 // A Bench is what samples of one process share.
 type Bench struct {
 	Clock *machine.Clock
-	CPUs  []int   // in the order in which workers are placed
-	PerNS float64 // units of locks.Delay in a nanosecond
+	CPUs  []int          // in the order in which workers are placed
+	PerNS float64        // units of locks.Delay in a nanosecond
+	Noise *machine.Noise // nil: nobody asks what the machine did meanwhile
 
 	trace *trace // reused
 	stamp float64
@@ -30,7 +31,7 @@ type Result struct {
 	Places  int    // CPUs that the workers had
 	Plain   counts // of the plain part
 	Stamped counts
-	Floor   float64 // ns of a CPU that a section takes with no lock
+	Floor   float64 // ns of a CPU that a section takes with no lock; 0: see floor
 	Stamp   float64 // what reading the clock takes
 
 	Waits    *hdrhistogram.Histogram // ticks from arrival to getting in
@@ -38,7 +39,11 @@ type Result struct {
 	Windows  [2]mean                 // Jain's index by windows of sections
 	Millis   mean                    // Jain's index by milliseconds
 	Holds    float64                 // Jain's index of time held
-	Together float64                 // share of the time that all ran
+	Together float64                 // share of the time that all were under way
+
+	Noise   machine.Delta // while the parts ran: what comes before and after needs one CPU
+	Locked  machine.Delta // of these, of the two with the lock
+	Watched time.Duration // of Noise
 
 	clock *machine.Clock
 }
@@ -82,19 +87,44 @@ func (b *Bench) measure(c Case, seed uint64, warm, d time.Duration, newPart func
 			return nil, err
 		}
 		all[i] = p
-		b.part.Store(p)
-		if err := p.run(b.ticks(warm)); err != nil {
-			return nil, err
-		}
+	}
+	if err := b.run(r, all[:], warm); err != nil {
+		return nil, err
 	}
 	if err := b.Clock.Recalibrate(); err != nil {
 		return nil, err
 	}
 	floor := all[0].count()
 	r.Plain, r.Stamped = all[1].count(), all[2].count()
-	r.Floor = r.cpu(&floor)
+	r.Floor = r.floor(&floor)
 	r.read(b.trace)
 	return r, nil
+}
+
+// run has the parts run one after the other, and tells what the machine did meanwhile.
+func (b *Bench) run(r *Result, parts []*part, warm time.Duration) error {
+	runtime.LockOSThread() // which takes the snapshots, and does not count
+	defer runtime.UnlockOSThread()
+	snaps, began := []machine.Snapshot{b.snapshot()}, time.Now()
+	for _, p := range parts {
+		b.part.Store(p)
+		if err := p.run(b.ticks(warm)); err != nil {
+			return err
+		}
+		snaps = append(snaps, b.snapshot())
+	}
+	r.Watched = time.Since(began)
+	last := snaps[len(snaps)-1]
+	r.Noise, r.Locked = last.Sub(snaps[0]), last.Sub(snaps[1])
+	return nil
+}
+
+// snapshot is empty if nobody asks.
+func (b *Bench) snapshot() (s machine.Snapshot) {
+	if b.Noise != nil {
+		s = b.Noise.Snapshot()
+	}
+	return s
 }
 
 // Progress grows while any worker gets on.
@@ -137,6 +167,21 @@ func stampCost(clock *machine.Clock) float64 {
 
 // cpu is the time of a CPU that a section took, ns: the waiting of all workers is in it.
 func (r *Result) cpu(c *counts) float64 { return c.wall * float64(r.Places) / float64(c.sections) }
+
+// floor is what a section of the plain part would take with no lock. Where workers' sections differ, it is each worker's own, as often as the plain part had
+// one: on the floor, who has short ones has more of them. It is 0 if that is not known, as workers share CPUs or one had no section.
+func (r *Result) floor(c *counts) (ns float64) {
+	if r.Uneven == 1 {
+		return r.cpu(c)
+	}
+	for i, n := range c.each {
+		if n == 0 || r.Places < r.Workers {
+			return 0
+		}
+		ns += r.Plain.each[i] / float64(r.Plain.sections) * c.wall / n
+	}
+	return ns
+}
 
 // read takes from a trace what it tells.
 func (r *Result) read(t *trace) {

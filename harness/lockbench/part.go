@@ -68,7 +68,7 @@ func (p *part) furnish(cpus []int, perNS float64, rng *rand.Rand) {
 	for i := range p.workers {
 		w := &p.workers[i]
 		w.part, w.id, w.cpu, w.rooms, w.node = p, i, -1, p.rooms, new(locks.Node)
-		w.plan, w.units, w.wrote = p.plan(rng, perNS), p.critical(i, perNS), make([]uint64, p.Locks)
+		w.plan, w.units, w.wrote = p.plan(rng, perNS), p.critical(i, perNS), newCounters(p.Locks)
 		w.job, w.capture = w.inside, newCapture(p.Locks)
 		if w.stamp = p.trace != nil; w.stamp {
 			w.pen = p.trace.newPen(i)
@@ -127,11 +127,10 @@ func (p *part) isWarm() {
 	}
 }
 
-// end ends the measured time, unless another worker has.
+// end ends the measured time, unless another worker has: that one may have lost its CPU before it could tell the others.
 func (p *part) end() {
-	if p.ended.CompareAndSwap(0, p.clock.Now()) {
-		p.phase.CompareAndSwap(measuring, over)
-	}
+	p.ended.CompareAndSwap(0, p.clock.Now())
+	p.phase.CompareAndSwap(measuring, over)
 }
 
 // check compares what is in the rooms with what workers did.
@@ -177,10 +176,12 @@ func checkRooms(rooms []room, wrote []uint64) error {
 // count adds up what the workers did in the measured time. There is one section at least, that of the worker that ended it.
 func (p *part) count() (c counts) {
 	c.wall = p.clock.NS(max(1, p.ended.Load()-p.from))
+	c.optimist = p.rooms != nil && p.rooms[0].opt != nil
 	for i := range p.workers {
 		w := &p.workers[i]
 		c.each = append(c.each, float64(w.count))
 		c.sections += w.count
+		c.all += w.beat.Load()
 		c.writes += w.write
 		c.retries += w.retries
 		c.failed += w.failed
@@ -195,5 +196,7 @@ type counts struct {
 	wall                              float64 // ns
 	each                              []float64
 	sections, writes, retries, failed uint64
+	all                               uint64 // sections of the whole part, those of the warm-up included
+	optimist                          bool   // who read held nothing
 	streaks, starves                  tallies
 }

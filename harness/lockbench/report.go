@@ -23,8 +23,9 @@ const legend = `Workers think, take the lock, work, let go. Locks stand in the o
   hand-off  from one worker's letting go to the next's being   wait       from arriving at the lock to being in: half the sections wait no longer than p50, all but one
             in, where that one waited                                     in a hundred no longer than p99
   jain      1: all workers had as many sections; 1/workers: one had all. In the long run, in windows of 64 and 8 sections a worker, in milliseconds, and by time held
-  streak    how long one worker kept the lock to itself        starve     how long others had it between two turns of one worker (p90: 90% of sections, or of such time)
-  full      share of the time that all workers really ran: below 0.8 (*) there was less contention than workers
+  streak    how long one worker kept the lock to itself        starve     how long others had it between two turns of one worker (p90: 90% of sections, or of
+            such time, were in none longer, where lengths are rounded down to powers of two)
+  full      share of the time that all workers were under way, be it by turns where CPUs are fewer: below 0.8 (*) there was less contention than workers
 Throughput, over, jain, streak and starve are measured without time stamps; hand-off, wait, the other indices and full with them, at some tens of ns a section.
 `
 

@@ -15,15 +15,15 @@ var Units = []Unit{
 	// Of the plain part:
 	{"ns/lock", "lower", "wall time × CPUs that the workers had / sections: CPU time a section, think time and all waiting included"},
 	{"locks/s", "higher", "sections a second, all workers together"},
-	{"over-ns", "lower", "ns/lock less that of the same load with no lock and nothing shared, at least 0.001"},
-	{"floor-ns", "lower", "that of the same load with no lock and nothing shared"},
+	{"over-ns", "lower", "ns/lock less floor-ns, at least 0.001"},
+	{"floor-ns", "lower", "ns/lock of the same load with no lock and nothing shared; with -uneven, of the same share of each worker's sections, if each has a CPU"},
 	{"jain", "higher", "Jain's index over the workers' sections, 1/workers to 1"},
-	{"ns/streak-p90", "lower", "sections in a row of one worker, as time: weighed by length, 90% of sections were in no longer streak"},
-	{"ns/streak-p100", "lower", "the same: the longest"},
-	{"ns/starve-p90", "lower", "others' sections between two of one worker, as time: weighed by length, 90% of them in no longer one"},
-	{"ns/starve-p100", "lower", "the same: the longest"},
+	{"ns/streak-p90", "lower", "sections in a row of one worker, as time: weighed by length, 90% of sections were in no longer streak; lengths are rounded down to powers of two"},
+	{"ns/streak-p100", "lower", "the same: the longest, not rounded"},
+	{"ns/starve-p90", "lower", "others' sections between two of one worker, as time: weighed by length, 90% of them in no longer one; lengths are rounded down to powers of two"},
+	{"ns/starve-p100", "lower", "the same: the longest, not rounded"},
 	{"contended", "", "with -try: share of sections that a try failed for"},
-	{"retries/read", "lower", "optimistic reads that were done again, a reading section"},
+	{"retries/read", "lower", "optimistic reads that were done again, a reading section; only of locks that have such"},
 	// Of the stamped part:
 	{"wait-p50-ns", "lower", "from arriving at the lock to getting in: median"},
 	{"wait-p99-ns", "lower", "the same: 99th percentile"},
@@ -36,13 +36,13 @@ var Units = []Unit{
 	{"jain-64w", "higher", "the same, of 64 sections a worker"},
 	{"jain-1ms", "higher", "the same, of a millisecond"},
 	{"jain-hold", "higher", "Jain's index over the time for which each worker had the lock"},
-	{"full", "higher", "share of the measured time during which all workers ran"},
+	{"full", "higher", "share of the measured time from the last worker's first section to the first one's last: all were under way, though more than there are CPUs took turns"},
 	{"stamped-ns/lock", "lower", "ns/lock of the stamped part: what stamping added is the difference"},
 	{"stamp-ns", "lower", "time that reading the clock takes"},
 	{"B/lock", "lower", "bytes of the lock, without padding and nodes"},
 	{"B/node", "lower", "bytes of a worker's node, padding included: one size serves all locks that queue"},
 	// Of the machine meanwhile, beside those that every result has:
-	{"ctxsw/lock", "lower", "context switches of our threads, all parts, a section"},
+	{"ctxsw/lock", "lower", "context switches of our threads in the plain and the stamped part, warm-up included, a section of these"},
 }
 
 // leastOver is what stands for no measurable cost: benchmark text takes 0 ns for a unit of its own beside times, which it has in seconds.
@@ -53,22 +53,24 @@ func (r *Result) Values(put func(unit string, v float64)) {
 	plain := &r.Plain
 	put("ns/lock", r.cpu(plain))
 	put("locks/s", float64(plain.sections)/plain.wall*1e9)
-	put("over-ns", max(leastOver, r.cpu(plain)-r.Floor))
-	put("floor-ns", r.Floor)
+	if r.Floor > 0 {
+		put("over-ns", max(leastOver, r.cpu(plain)-r.Floor))
+		put("floor-ns", r.Floor)
+	}
 	put("jain", jain(plain.each))
 	if plain.writes > 0 {
 		each := plain.wall * float64(r.Locks) / float64(plain.writes) // from one section of a lock to its next
 		put("ns/streak-p90", each*plain.streaks.percentile(0.9))
-		put("ns/streak-p100", each*plain.streaks.percentile(1))
-		if most := plain.starves.percentile(1); most > 0 {
+		put("ns/streak-p100", each*float64(plain.streaks.most))
+		if plain.starves.most > 0 {
 			put("ns/starve-p90", each*plain.starves.percentile(0.9))
-			put("ns/starve-p100", each*most)
+			put("ns/starve-p100", each*float64(plain.starves.most))
 		}
 	}
 	if r.Try {
 		put("contended", float64(plain.failed)/float64(plain.sections))
 	}
-	if reads := plain.sections - plain.writes; plain.retries > 0 && reads > 0 {
+	if reads := plain.sections - plain.writes; plain.optimist && reads > 0 {
 		put("retries/read", float64(plain.retries)/float64(reads))
 	}
 	r.stamped(put)
@@ -102,13 +104,13 @@ func (r *Result) stamped(put func(string, float64)) {
 	put("stamp-ns", r.Stamp)
 }
 
-// lowFull is the share of the time below which not all workers really ran together.
+// lowFull is the share of the time below which not all workers were really under way together.
 const lowFull = 0.8
 
 // Note says what to know of r beside its figures; "" if nothing.
 func (r *Result) Note() string {
 	if r.Together < lowFull {
-		return fmt.Sprintf("full concurrency %.2f: all %d workers ran together for less than %.1f of the measured time", r.Together, r.Workers, lowFull)
+		return fmt.Sprintf("full concurrency %.2f: all %d workers were under way together for less than %.1f of the measured time", r.Together, r.Workers, lowFull)
 	}
 	return ""
 }
@@ -116,5 +118,5 @@ func (r *Result) Note() string {
 // Sections are those of the plain part, which the line counts.
 func (r *Result) Sections() uint64 { return r.Plain.sections }
 
-// All are the sections of both parts with the lock.
-func (r *Result) All() uint64 { return r.Plain.sections + r.Stamped.sections }
+// All are the sections of both parts with the lock, those of their warm-up included.
+func (r *Result) All() uint64 { return r.Plain.all + r.Stamped.all }

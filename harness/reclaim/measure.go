@@ -2,6 +2,7 @@ package reclaim
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
@@ -14,6 +15,7 @@ import (
 
 	"pcbbench/harness/machine"
 	"pcbbench/locks"
+	"pcbbench/locks/oracle"
 	"pcbbench/locks/smr"
 )
 
@@ -23,12 +25,12 @@ type Result struct {
 	Ticks    int64  // clock ticks that the readers took for them, all together
 	Retires  uint64
 	Busy     int64                   // clock ticks that the writer took for these, what it got back for them included
-	Grace    *hdrhistogram.Histogram // clock ticks from unlinking a block to its being free
+	Grace    *hdrhistogram.Histogram // clock ticks from unlinking a block to its being free, or to the end
 	Peak     int                     // the most blocks that were retired and not free
 	Slices   [Slices]int             // the same for each part of the measured time
 	Bound    int                     // what it can be at most; -1: there is no bound
-	GC       float64                 // Go's collector's share of the CPU time, where it is the grace period
-	Heap     uint64                  // the most bytes that were in use on the heap then
+	GC       float64                 // where Go's collector is the grace period, its share of the CPU time; -1: no cycle of it ended
+	Heap     uint64                  // the most bytes that were then in use on the heap, of as many looks as Slices
 }
 
 // Bytes is what the blocks at the peak take.
@@ -72,8 +74,11 @@ const warmTime = 5 * time.Millisecond
 // ErrStarved says that somebody got nothing done in the measured time, as happens on a busy machine.
 var ErrStarved = errors.New("reclaim: nothing was done in the measured time: it is too short")
 
-// Measure takes about d, or twice as long as a reader stalls. cpus are to be used in that order; they mean nothing unless c pins. An error says that a block was reused under a
-// reader, was lost, or was one too many; or that threads cannot be pinned.
+// Lasts is how long is measured where d is asked for: at least twice as long as a reader stalls.
+func (c Case) Lasts(d time.Duration) time.Duration { return max(d, 2*c.Stall) }
+
+// Measure takes about as long as Lasts says. cpus are to be used in that order; they mean nothing unless c pins. An error says that a block was reused under a
+// reader, was lost, or was one too many; that the kind panicked; or that threads cannot be pinned.
 func (c Case) Measure(clock *machine.Clock, cpus []int, d time.Duration) (*Result, error) {
 	t := &trial{Case: c, clock: clock, ended: make(chan struct{}), shared: len(cpus) < c.CPUs() || c.Pin != "cpu"}
 	kind, err := smr.Find(c.SMR)
@@ -109,7 +114,7 @@ func (c Case) Measure(clock *machine.Clock, cpus []int, d time.Duration) (*Resul
 	}
 	staller := reader{trial: t, cpu: c.Readers, rng: 1 << 32}
 	res := &Result{Grace: w.grace, Bound: bound(t.objs)}
-	if err := t.run(threads, &staller, cpus, max(d, 2*c.Stall), collects, res); err != nil {
+	if err := t.run(threads, &staller, cpus, c.Lasts(d), collects, res); err != nil {
 		return nil, err
 	}
 	err = staller.err
@@ -133,7 +138,7 @@ func (t *trial) run(threads []func(), staller *reader, cpus []int, d time.Durati
 	var wg sync.WaitGroup
 	var there atomic.Int32
 	var start atomic.Bool
-	errs := make([]error, len(threads))
+	errs := make([]error, len(threads)+1) // the last is the staller's
 	for i, run := range threads {
 		wg.Go(func() {
 			if t.Pin == "cpu" {
@@ -146,7 +151,7 @@ func (t *trial) run(threads []func(), staller *reader, cpus []int, d time.Durati
 				t.yield()
 			}
 			if t.phase.Load() < over {
-				run()
+				errs[i] = t.guarded(run)
 			}
 		})
 	}
@@ -157,7 +162,7 @@ func (t *trial) run(threads []func(), staller *reader, cpus []int, d time.Durati
 	if err != nil {
 		t.phase.Store(over)
 	} else if t.Stall > 0 {
-		wg.Go(staller.stall)
+		wg.Go(func() { errs[len(threads)] = t.guarded(staller.stall) })
 	}
 	start.Store(true)
 	if err == nil {
@@ -166,6 +171,16 @@ func (t *trial) run(threads []func(), staller *reader, cpus []int, d time.Durati
 	t.phase.Store(over)
 	close(t.ended)
 	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// guarded runs one of the threads, and turns its panic into an error. Nobody waits then for what it does not record.
+func (t *trial) guarded(run func()) error {
+	err := oracle.Guard(func() error { run(); return nil })
+	if err != nil {
+		t.recorded.Add(int32(t.Readers))
+		err = fmt.Errorf("reclaim: smr=%s: %w", t.SMR, err)
+	}
 	return err
 }
 
@@ -190,21 +205,30 @@ func (t *trial) measure(d time.Duration, collects bool, res *Result) {
 		time.Sleep(pollTime)
 	}
 	if collects {
-		after := readMemory()
-		res.GC = (after.gc - before.gc) / max(after.cpu-before.cpu, 1e-9)
+		res.GC = collecting(before, readMemory())
 	}
 }
 
 // memory is what Go's collector tells.
 type memory struct {
-	gc, cpu float64 // seconds
+	gc, cpu float64 // seconds, as they were when the last cycle ended; cpu is without idle time, of which the total has as much as there are processors
+	cycles  uint64
 	heap    uint64
 }
 
+// collecting is the collector's share of the CPU time, -1 if no cycle ended.
+func collecting(before, after memory) float64 {
+	if after.cycles == before.cycles || after.cpu <= before.cpu {
+		return -1
+	}
+	return (after.gc - before.gc) / (after.cpu - before.cpu)
+}
+
 func readMemory() memory {
-	s := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/total:cpu-seconds"}, {Name: "/memory/classes/heap/objects:bytes"}}
+	s := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/total:cpu-seconds"}, {Name: "/cpu/classes/idle:cpu-seconds"},
+		{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(s)
-	return memory{s[0].Value.Float64(), s[1].Value.Float64(), s[2].Value.Uint64()}
+	return memory{s[0].Value.Float64(), s[1].Value.Float64() - s[2].Value.Float64(), s[3].Value.Uint64(), s[4].Value.Uint64()}
 }
 
 // yield is what who waits does.

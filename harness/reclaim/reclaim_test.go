@@ -1,13 +1,17 @@
 package reclaim
 
 import (
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
 	"pcbbench/harness/machine"
+	"pcbbench/locks/oracle"
 	"pcbbench/locks/smr"
 )
 
@@ -94,6 +98,97 @@ func (neverHeld) Held(int, *smr.Object) bool { return false }
 type neverProtects struct{ smr.Objects }
 
 func (neverProtects) Protect(int, int, *smr.Object) {}
+
+// endsLate is a domain whose grace periods end when nobody reads any more.
+type endsLate struct {
+	smr.Domain
+	waited bool
+}
+
+func (d *endsLate) Poll(smr.Seq) bool { return d.waited }
+func (d *endsLate) Wait(goal smr.Seq) { d.Domain.Wait(goal); d.waited = true }
+
+// TestGraceCut: a grace period that the end cuts off is told as far as it got.
+func TestGraceCut(t *testing.T) {
+	gus, _ := smr.Find("gus")
+	w := &writer{grace: hdrhistogram.New(1, maxTicks, 2), rng: rand.New(rand.NewPCG(1, 1)), pool: pool{trial: &trial{clock: machine.NewClock(), dom: &endsLate{Domain: gus.New(2)}, shared: true}}}
+	w.fill()
+	w.phase.Store(measuring)
+	go func() {
+		time.Sleep(brief)
+		w.phase.Store(over)
+	}()
+	w.wait()
+	if n, ns := w.grace.TotalCount(), w.clock.NS(w.grace.Max()); n != 1 || ns < float64(brief)/2 {
+		t.Errorf("%d grace periods, the longest %v ns", n, ns)
+	}
+	if err := w.check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCourse: the backlog of each part of the measured time is the most of it, and stays while the writer has no CPU.
+func TestCourse(t *testing.T) {
+	w := &writer{pool: pool{trial: &trial{began: 1000, lasts: 80}}}
+	w.note(warming, 99, 900, 1000)
+	w.phase.Store(measuring)
+	w.note(warming, 5, 990, 1001) // it began meanwhile
+	w.note(measuring, 64, 1001, 1005)
+	w.note(measuring, 3, 1005, 1045)
+	w.phase.Store(cooling)
+	w.note(measuring, 7, 1065, 1090) // it ended meanwhile
+	w.note(cooling, 99, 1090, 1095)
+	if want := [Slices]int{64, 3, 3, 3, 3, 0, 7, 7}; w.slices != want || w.peak != 64 {
+		t.Errorf("got %v, most %d; want %v", w.slices, w.peak, want)
+	}
+}
+
+// TestCollecting: the collector's share is of the time that processors were in use, and of cycles that ended.
+func TestCollecting(t *testing.T) {
+	if got := collecting(memory{gc: 1, cpu: 4, cycles: 2}, memory{gc: 2, cpu: 8, cycles: 3}); got != 0.25 {
+		t.Errorf("got %v", got)
+	}
+	if got := collecting(memory{gc: 1, cpu: 4, cycles: 2}, memory{gc: 1, cpu: 4, cycles: 2}); got != -1 {
+		t.Errorf("without a cycle: %v", got)
+	}
+	before := readMemory()
+	runtime.GC()
+	if got := collecting(before, readMemory()); got <= 0 || got > 1 {
+		t.Errorf("of a cycle: %v", got)
+	}
+}
+
+// Domains and objects that panic, as ours do when a protection does not hold.
+type panicsPoll struct{ smr.Domain }
+
+func (panicsPoll) Poll(smr.Seq) bool { panic("smr: poll") }
+
+type panicsExit struct{ smr.Domain }
+
+func (panicsExit) Exit(int) { panic("smr: exit") }
+
+type panicsProtect struct{ smr.Objects }
+
+func (panicsProtect) Protect(int, int, *smr.Object) { panic("smr: protect") }
+
+// TestPanics: a panic of the kind is the sample's error, and nobody waits for who panicked.
+func TestPanics(t *testing.T) {
+	old := smr.Kinds
+	defer func() { smr.Kinds = old }()
+	sections, _ := smr.Find("gus")
+	objects, _ := smr.Find("hazard")
+	smr.Kinds = []smr.Kind{
+		{Name: "poll", New: func(cpus int) smr.Domain { return panicsPoll{sections.New(cpus)} }},
+		{Name: "exit", New: func(cpus int) smr.Domain { return panicsExit{sections.New(cpus)} }},
+		{Name: "protect", NewObjects: func(cpus int) smr.Objects { return panicsProtect{objects.NewObjects(cpus)} }},
+	}
+	for _, k := range smr.Kinds {
+		c := Case{SMR: k.Name, Do: Update, Lookups: 32, Readers: 2, Stall: time.Millisecond, Pin: "none"}
+		if _, err := c.Measure(machine.NewClock(), nil, brief); oracle.Of(err) != "smr panic" || !strings.Contains(err.Error(), "smr: "+k.Name) {
+			t.Errorf("%s: %v", k.Name, err)
+		}
+	}
+}
 
 // TestFaults: what reuses a block under a reader has no figure.
 func TestFaults(t *testing.T) {

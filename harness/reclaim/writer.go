@@ -24,7 +24,7 @@ type writer struct {
 	retires uint64 // in the measured time, as is what follows
 	busy    int64  // ticks
 	peak    int
-	slices  [Slices]int // the most that were retired and not free in each
+	slices  [Slices]int // the most that were retired and not free in each, peak in all
 	grace   *hdrhistogram.Histogram
 	_       [locks.LinePad]byte
 }
@@ -60,25 +60,38 @@ func (w *writer) replace() (old *block) {
 func (w *writer) update() {
 	pause := int64(slabNS / w.clock.NS(1))
 	for phase := w.phase.Load(); phase < over; phase = w.phase.Load() {
-		start := w.clock.Now()
+		start, most := w.clock.Now(), 0
 		for range slab {
 			w.retire(w.replace())
-			if phase == measuring {
-				w.peak = max(w.peak, w.retired)
-			}
+			most = max(most, w.retired)
 		}
 		now := w.clock.Now()
 		if phase == measuring {
 			w.retires += slab
 			w.busy += now - start
-			i := min(Slices-1, max(0, int((now-w.began)*Slices/w.lasts)))
-			w.slices[i] = max(w.slices[i], w.retired)
 		}
+		w.note(phase, most, start, now)
 		for w.clock.Now() < start+pause && w.phase.Load() < over {
 			w.yield()
 		}
+		w.note(phase, w.retired, now, w.clock.Now())
 	}
 }
+
+// note notes the most blocks that were retired and not free from one clock reading to another, between which the writer may have been off its CPU. It is of
+// the measured time if that had begun and not ended at one of them; phase was at the first.
+func (w *writer) note(phase int32, most int, from, to int64) {
+	if phase != measuring && w.phase.Load() != measuring {
+		return
+	}
+	w.peak = max(w.peak, most)
+	for i := w.slice(from); i <= w.slice(to); i++ {
+		w.slices[i] = max(w.slices[i], most)
+	}
+}
+
+// slice is the part of the measured time that a clock reading lies in, or is nearest to.
+func (w *writer) slice(at int64) int { return int(min(Slices-1, max(0, (at-w.began)*Slices/w.lasts))) }
 
 // wait replaces a block and waits until it is free, again and again (rcuscale's synchronous writers).
 func (w *writer) wait() {
@@ -89,12 +102,12 @@ func (w *writer) wait() {
 		for !free() && w.phase.Load() < over {
 			w.yield()
 		}
+		if took := w.clock.Now() - start; phase == measuring { // or longer, if the end cuts it off
+			_ = w.grace.RecordValue(min(max(1, took), maxTicks))
+		}
 		if w.phase.Load() == over {
 			w.in, w.retired, w.pending = w.in+1, w.retired+1, append(w.pending, old) // drain sees to it
 			return
-		}
-		if took := w.clock.Now() - start; phase == measuring {
-			_ = w.grace.RecordValue(min(max(1, took), maxTicks))
 		}
 		w.in, w.retired = w.in+1, w.retired+1
 		w.put(old)

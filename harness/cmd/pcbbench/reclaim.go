@@ -26,12 +26,20 @@ func reclaimCmd(ctx context.Context, args []string, std streams) error {
 	fs.IntVar(&o.Rounds, "rounds", 2, "samples of each setting a process")
 	fs.StringVar(&o.Dir, "results", "results", "results folder")
 	kinds := fs.String("smr", "all", "comma-separated kinds of reclamation, see list")
-	quick := fs.Bool("quick", false, "one process, one round, 20 ms: a first table in some seconds")
+	quick := fs.Bool("quick", false, "a first table in some seconds: -processes 1 -rounds 1 -measure 20ms, where these are not given")
 	if err := parse(fs, std, args); err != nil {
 		return err
 	}
 	if *quick {
-		o.Measure, o.Processes, o.Rounds = 20*time.Millisecond, 1, 1
+		if !isSet(fs, "measure") {
+			o.Measure = 20 * time.Millisecond
+		}
+		if !isSet(fs, "processes") {
+			o.Processes = 1
+		}
+		if !isSet(fs, "rounds") {
+			o.Rounds = 1
+		}
 	}
 	if o.Processes < 1 || o.Rounds < 1 || o.Measure <= 0 {
 		return errUsage{errors.New("-processes and -rounds must be at least 1, -measure more than 0")}
@@ -65,7 +73,7 @@ func reclaimCases(kinds string, cpus int) ([]reclaim.Case, error) {
 	return slices.DeleteFunc(cases, func(c reclaim.Case) bool { return !slices.Contains(names, c.SMR) }), nil
 }
 
-// reportReclaim prints tables of medians, kinds as rows.
+// reportReclaim prints tables of medians, kinds as rows: of the samples that nothing disturbed, or of all where there are no others.
 func reportReclaim(std streams, path string, cases []reclaim.Case) error {
 	f, err := file.Load(path)
 	if err != nil {
@@ -79,6 +87,9 @@ func reportReclaim(std streams, path string, cases []reclaim.Case) error {
 	t.kinds()
 	if err := t.w.Flush(); err != nil {
 		return err
+	}
+	if n := t.disturbed(); n > 0 {
+		fmt.Fprintf(std.out, "%d of %d samples were disturbed, by others on these CPUs or by the host, and count only where there are no others.\n", n, len(f.Results))
 	}
 	return proven(std.out, f)
 }
@@ -161,7 +172,7 @@ func (t *reclaimTables) writers() {
 var bars = []rune("▁▂▃▄▅▆▇█")
 
 func (t *reclaimTables) backlog() {
-	t.table("Retired and not free, a million blocks a second replaced: the most (kB), its course over time; gc: the heap, the collector's share of the CPU time", reclaim.Update,
+	t.table("Retired and not free, a million blocks a second replaced: the most (kB), its course over time; gc: the heap (the most of 8 looks), the collector's share of the CPU time", reclaim.Update,
 		func(c reclaim.Case) string {
 			if peak := t.median(c, "backlog-peak"); !math.IsNaN(peak) {
 				return t.figure(c, "backlog-peak", "%.0f") + " (" + t.scaled(c, "backlog-bytes", 1e-3, "%.0f") + ") " + t.course(c, peak)
@@ -210,9 +221,19 @@ func (t *reclaimTables) scaled(c reclaim.Case, unit string, by float64, format s
 	return fmt.Sprintf(format, v*by)
 }
 
-// median is that of a case's samples; NaN if there is none.
+// disturbed is how many samples were.
+func (t *reclaimTables) disturbed() (n int) {
+	for _, r := range t.f.Results {
+		if r.Disturbed {
+			n++
+		}
+	}
+	return n
+}
+
+// median is that of a case's undisturbed samples, or of all if all were disturbed; NaN if there is none.
 func (t *reclaimTables) median(c reclaim.Case, unit string) float64 {
-	var vs []float64
+	var calm, vs []float64
 	for _, r := range t.f.Results {
 		if string(r.Name) != c.Name() {
 			continue
@@ -220,8 +241,14 @@ func (t *reclaimTables) median(c reclaim.Case, unit string) float64 {
 		for _, val := range r.Values {
 			if v, u := file.Written(val); u == unit {
 				vs = append(vs, v)
+				if !r.Disturbed {
+					calm = append(calm, v)
+				}
 			}
 		}
+	}
+	if len(calm) > 0 {
+		vs = calm
 	}
 	if len(vs) == 0 {
 		return math.NaN()

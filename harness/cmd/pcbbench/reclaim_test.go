@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/perf/benchfmt"
+
+	"pcbbench/harness/compare/file"
 	"pcbbench/harness/reclaim"
 )
 
@@ -46,5 +49,49 @@ func TestReclaim(t *testing.T) {
 		if strings.Contains(out, "NaN") || strings.Count(out, "-\n") > 1 {
 			t.Errorf("figures are missing:\n%s", out)
 		}
+	}
+}
+
+// TestReclaimQuick: what is given stands beside -quick, and each sample says whether it was disturbed.
+func TestReclaimQuick(t *testing.T) {
+	dir := t.TempDir()
+	code, out, errs := onProcs(t, 1, "reclaim", "-results", dir, "-quick", "-rounds", "2", "-measure", "2ms", "-smr", "gc")
+	if code != exitOK {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	cases, err := reclaimCases("gc", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := results(t, filepath.Join(dir, "reclaim"))
+	if want := 2 * len(cases); len(list) != want {
+		t.Errorf("%d results, want %d", len(list), want)
+	}
+	disturbed := 0
+	for _, r := range list {
+		bad, ok := r.Value("disturbed")
+		if !ok {
+			t.Errorf("%s does not say whether it was disturbed", r.Name)
+		}
+		disturbed += int(bad)
+	}
+	if told := strings.Contains(out, " samples were disturbed"); told != (disturbed > 0) {
+		t.Errorf("%d disturbed, told: %v\n%s", disturbed, told, out)
+	}
+}
+
+// TestReclaimMedian: disturbed samples count where there are no others.
+func TestReclaimMedian(t *testing.T) {
+	c := reclaim.Case{SMR: "gus", Do: reclaim.Read, Lookups: 1, Readers: 1, Pin: "none"}
+	sample := func(v float64, disturbed bool) *file.Result {
+		return &file.Result{Result: &benchfmt.Result{Name: benchfmt.Name(c.Name()), Values: []benchfmt.Value{{Value: v, Unit: "ns/section"}}}, Disturbed: disturbed}
+	}
+	rows := reclaimTables{f: &file.File{Results: []*file.Result{sample(9, true), sample(3, false), sample(5, true)}}}
+	if got := rows.median(c, "ns/section"); got != 3 {
+		t.Errorf("got %v", got)
+	}
+	rows.f.Results[1].Disturbed = true
+	if got := rows.median(c, "ns/section"); got != 5 || rows.disturbed() != 3 {
+		t.Errorf("all disturbed: got %v", got)
 	}
 }
