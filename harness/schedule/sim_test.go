@@ -269,15 +269,6 @@ func TestMissesAreNeeded(t *testing.T) {
 	}
 }
 
-func parsed(t *testing.T, text string) pcbinfo.Spec {
-	t.Helper()
-	sp, err := pcbinfo.ParseSpec(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sp
-}
-
 // checkNeeded explores scenarios in which lookups lose races until one fails.
 func checkNeeded(t *testing.T, what string, sp pcbinfo.Spec) {
 	t.Helper()
