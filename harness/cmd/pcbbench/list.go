@@ -49,9 +49,9 @@ func lockSection() section {
 }
 
 func reclamationSection() section {
-	s := section{"Reclamation", "-schemes smr:smr=…", []string{"kind", "idea", "source"}, nil}
+	s := section{"Reclamation", "-schemes smr:smr=…", []string{"kind", "idea", "readers pay", "bound of the garbage", "source"}, nil}
 	for _, k := range smr.Kinds {
-		s.rows = append(s.rows, []string{k.Name, k.Doc, k.Source})
+		s.rows = append(s.rows, []string{k.Name, k.Doc, k.Cost, k.Bound, k.Source})
 	}
 	return s
 }
@@ -112,13 +112,30 @@ func listText(out io.Writer) error {
 		fmt.Fprintf(out, "%s (%s)\n", s.title, s.flag)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		for _, r := range s.rows {
-			fmt.Fprintf(w, "  %s\n", strings.Join(r, "\t"))
+			last := len(r) - 1
+			fmt.Fprintf(w, "  %s\t%s", r[0], r[1])
+			if last > 1 {
+				fmt.Fprintf(w, "\t%s", r[last])
+			}
+			fmt.Fprintln(w)
+			if more := s.more(r); more != "" {
+				fmt.Fprintf(w, "\t  %s\n", more)
+			}
 		}
 		if err := w.Flush(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// more are the columns between the second and the last, which take a line of their own.
+func (s *section) more(row []string) string {
+	var parts []string
+	for i := 2; i < len(row)-1; i++ {
+		parts = append(parts, s.header[i]+": "+row[i])
+	}
+	return strings.Join(parts, "; ")
 }
 
 // listMarkdown prints a table for each section; the first column is code.
