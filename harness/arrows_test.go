@@ -41,7 +41,7 @@ var arrows = map[string][]string{
 	"harness/revision":        {},
 	"harness/handoff":         {"harness/machine", "locks", "pcbinfo", "workloads/netisr", "github.com/HdrHistogram/hdrhistogram-go"},
 	"harness/lockbench":       {"harness/machine", "locks", "locks/oracle", "github.com/HdrHistogram/hdrhistogram-go"},
-	"harness/reclaim":         {"harness/machine", "locks", "locks/smr", "github.com/HdrHistogram/hdrhistogram-go"},
+	"harness/reclaim":         {"harness/machine", "locks", "locks/oracle", "locks/smr", "github.com/HdrHistogram/hdrhistogram-go"},
 	"harness/machine":         {"github.com/klauspost/cpuid/v2", "github.com/loov/hrtime", "golang.org/x/sys/unix"},
 
 	"workloads":        {"locks", "pcbinfo", "workloads/inet", "workloads/netisr", "workloads/pcap", "github.com/HdrHistogram/hdrhistogram-go"},
