@@ -84,7 +84,6 @@ func (l *clh) TryLock(n *Node) bool {
 		switch pred.state.Load() {
 		case clhReleased:
 		case clhLeft: // two that gave up left it behind, the one put it back that the other had left; it is never used again
-			probe.RMW(&l.tail)
 			l.tail.CompareAndSwap(pred, pred.before)
 			return false
 		default:

@@ -72,6 +72,15 @@ func TestPcbgroupReadPath(t *testing.T) {
 
 // TestPcbgroupGoneAtReacquire (H4) ends a connection that is closing while a segment for it has let go of it and waits for tcbinfo.
 func TestPcbgroupGoneAtReacquire(t *testing.T) {
+	for range 100 { // the segment may have its reference and not yet the lock: then it is found gone before
+		if pcbgroupGone(t) {
+			return
+		}
+	}
+	t.Error("never re-acquired")
+}
+
+func pcbgroupGone(t *testing.T) (reacquired bool) {
 	in, walker, p, inp := newPcbgroupTest(t, "")
 	input(t, in.CPU(0), p.segment(FIN|ACK, 0), GotFin)
 	walker.lock()
@@ -83,10 +92,12 @@ func TestPcbgroupGoneAtReacquire(t *testing.T) {
 	if out := <-done; out != DropListen {
 		t.Errorf("outcome %v: want the listener's", out)
 	}
-	if n, m := counter(t, in, "reacquired"), counter(t, in, "gone"); n != 1 || m != 1 {
+	n, m := counter(t, in, "reacquired"), counter(t, in, "gone")
+	if n != m || n > 1 {
 		t.Errorf("re-acquired %d times, gone %d times", n, m)
 	}
 	closeInfo(t, in)
+	return n == 1
 }
 
 // TestPcbgroupChild (H8) lets the first of two handshake ACKs through when the second has found the listener and has no tcbinfo yet, whether it gets

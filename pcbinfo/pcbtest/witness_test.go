@@ -18,7 +18,7 @@ func TestLockOrder(t *testing.T) {
 	witness.Order(pcbinfo.LockOrder...)
 	defer witness.Reset()
 	c := Config{Table: pcbinfo.Config{CPUs: 4}, Seed: uint64(time.Now().UnixNano())}
-	for _, sp := range variants(t) {
+	for _, sp := range tables(t) {
 		t.Run(sp.String(), func(t *testing.T) {
 			defer witness.Enable(witness.Enable(true))
 			c.Steps = 500
