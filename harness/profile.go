@@ -117,13 +117,15 @@ func comment(out io.Writer, text string) error {
 
 // profiles records and writes each variant's lines and tables.
 func (b *bench) profiles(ctx context.Context, variants []*variant, o ProfileOptions, out io.Writer) (list []*Profiled, err error) {
-	for _, v := range variants {
+	told := newProgress(o.Stderr)
+	defer told.finishLine()
+	for i, v := range variants {
 		p := &Profiled{Name: v.name()}
+		told.say("%d of %d: %s", i+1, len(variants), p.Name)
 		for round := range o.Rounds {
 			if ctx.Err() != nil {
 				return list, ErrInterrupted
 			}
-			fmt.Fprintf(o.Stderr, "\r\033[K%s: %d of %d", p.Name, round+1, o.Rounds)
 			lp, err := b.profile(v, o.Seed+uint64(round), o.Timing)
 			if err != nil {
 				return list, fmt.Errorf("%s: %w", p.Name, err)
@@ -142,7 +144,6 @@ func (b *bench) profiles(ctx context.Context, variants []*variant, o ProfileOpti
 		}
 		list = append(list, p)
 	}
-	fmt.Fprint(o.Stderr, "\r\033[K")
 	return list, nil
 }
 
