@@ -14,30 +14,30 @@ import (
 // busted are locks with one fault each, what they claim to promise, and the oracles that may find that they do not keep it.
 var busted = []struct {
 	name    string
-	want    string
+	want    []string
 	promise promise
 	make    func() locks.RWLock
 }{
-	{"null", oracle.Exclusion, promises["mtx"], null},
-	{"reads", oracle.Exclusion, promises["rw"], func() locks.RWLock { return new(reads) }},
-	{"readers exclude readers", oracle.Answer, promises["rw"], func() locks.RWLock { return new(readersExclude) }},
-	{"readers exclude readers that wait", oracle.Progress, promises["rw"], func() locks.RWLock { return new(readersQueue) }},
-	{"upgrade lets go", oracle.Exclusion, promises["rw"], func() locks.RWLock { return new(upgradeLetsGo) }},
-	{"upgrade past readers", oracle.Exclusion + "locks panic", promises["rw"], func() locks.RWLock { return new(upgradePast) }},
-	{"failed upgrade lets go", oracle.Exclusion + "locks panic", promises["rw"], func() locks.RWLock { return new(upgradeLoses) }},
-	{"upgrade fails", oracle.Answer, promises["rw"], func() locks.RWLock { return new(upgradeFails) }},
-	{"downgrade lets go", oracle.Exclusion, promises["rw"], func() locks.RWLock { return new(downgradeLetsGo) }},
-	{"downgrade stays", oracle.Answer, promises["rw"], func() locks.RWLock { return new(downgradeStays) }},
-	{"try grants now and then", oracle.Exclusion + "locks panic", promises["mtx"], func() locks.RWLock { return &tries{every: 100} }},
-	{"try grants always", oracle.Exclusion, promises["mtx"], func() locks.RWLock { return &tries{every: 1} }},
-	{"try refuses", oracle.Answer, promises["mtx"], func() locks.RWLock { return new(refuses) }},
-	{"reader left behind", oracle.Structure + oracle.Answer + oracle.Progress, promises["rw"], func() locks.RWLock { return new(leaves) }},
-	{"reader counted twice out", "locks panic" + oracle.Exclusion + oracle.Progress, promises["rw"], func() locks.RWLock { return new(underflows) }},
-	{"new readers first", oracle.Fairness, promises["rw"], func() locks.RWLock { return newReadersFirst() }},
-	{"wake-up lost", oracle.Progress, promises["mtx"], func() locks.RWLock { return newLossy() }},
-	{"ticket barges", oracle.Fairness, promises["ticket"], func() locks.RWLock { return new(barges) }},
-	{"ticket skips", oracle.Progress + oracle.Structure, promises["ticket"], func() locks.RWLock { return &tickets{skip: 100} }},
-	{"ticket ordered by size", oracle.Exclusion + oracle.Structure + oracle.Fairness, promises["ticket"], func() locks.RWLock { return &tickets{atLeast: true} }},
+	{"null", []string{oracle.Exclusion}, promises["mtx"], null},
+	{"reads", []string{oracle.Exclusion}, promises["rw"], func() locks.RWLock { return new(reads) }},
+	{"readers exclude readers", []string{oracle.Answer}, promises["rw"], func() locks.RWLock { return new(readersExclude) }},
+	{"readers exclude readers that wait", []string{oracle.Progress}, promises["rw"], func() locks.RWLock { return new(readersQueue) }},
+	{"upgrade lets go", []string{oracle.Exclusion}, promises["rw"], func() locks.RWLock { return new(upgradeLetsGo) }},
+	{"upgrade past readers", []string{oracle.Exclusion, "locks panic"}, promises["rw"], func() locks.RWLock { return new(upgradePast) }},
+	{"failed upgrade lets go", []string{oracle.Exclusion, "locks panic"}, promises["rw"], func() locks.RWLock { return new(upgradeLoses) }},
+	{"upgrade fails", []string{oracle.Answer}, promises["rw"], func() locks.RWLock { return new(upgradeFails) }},
+	{"downgrade lets go", []string{oracle.Exclusion}, promises["rw"], func() locks.RWLock { return new(downgradeLetsGo) }},
+	{"downgrade stays", []string{oracle.Answer}, promises["rw"], func() locks.RWLock { return new(downgradeStays) }},
+	{"try grants now and then", []string{oracle.Exclusion, "locks panic"}, promises["mtx"], func() locks.RWLock { return &tries{every: 100} }},
+	{"try grants always", []string{oracle.Exclusion}, promises["mtx"], func() locks.RWLock { return &tries{every: 1} }},
+	{"try refuses", []string{oracle.Answer}, promises["mtx"], func() locks.RWLock { return new(refuses) }},
+	{"reader left behind", []string{oracle.Structure, oracle.Answer, oracle.Progress}, promises["rw"], func() locks.RWLock { return new(leaves) }},
+	{"reader counted twice out", []string{"locks panic", oracle.Exclusion, oracle.Progress}, promises["rw"], func() locks.RWLock { return new(underflows) }},
+	{"new readers first", []string{oracle.Fairness}, promises["rw"], func() locks.RWLock { return newReadersFirst() }},
+	{"wake-up lost", []string{oracle.Progress}, promises["mtx"], func() locks.RWLock { return newLossy() }},
+	{"ticket barges", []string{oracle.Fairness}, promises["ticket"], func() locks.RWLock { return new(barges) }},
+	{"ticket skips", []string{oracle.Progress, oracle.Structure}, promises["ticket"], func() locks.RWLock { return &tickets{skip: 100} }},
+	{"ticket ordered by size", []string{oracle.Exclusion, oracle.Structure, oracle.Fairness}, promises["ticket"], func() locks.RWLock { return &tickets{atLeast: true} }},
 }
 
 // null is the shelf's own, which does nothing, in the hands of more workers than it is for.

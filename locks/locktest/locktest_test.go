@@ -43,19 +43,14 @@ func newDone(f func() error) <-chan error {
 func TestTortureFindsBusted(t *testing.T) {
 	for _, b := range busted {
 		t.Run(b.name, func(t *testing.T) {
-			seed := uint64(time.Now().UnixNano())
 			c := Config{Workers: 4, Rounds: 300, Patience: 100 * time.Millisecond}
-			for range 20 {
+			err := oracle.Hunt(b.want, uint64(time.Now().UnixNano()), func(seed uint64) error {
 				c.Seed = seed
-				if err := watched(b.make, b.promise, c); err != nil {
-					if got := oracle.Of(err); !strings.Contains(b.want, got) {
-						t.Errorf("found by %s, want %s: %v", got, b.want, err)
-					}
-					return
-				}
-				seed++
+				return watched(b.make, b.promise, c)
+			})
+			if err != nil {
+				t.Error(err)
 			}
-			t.Errorf("not found in 20 runs, the last with seed %d", seed-1)
 		})
 	}
 }

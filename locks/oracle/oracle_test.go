@@ -48,3 +48,32 @@ func TestGuard(t *testing.T) {
 		}
 	}
 }
+
+// TestHunt: the oracle that was meant is waited for, past what others report, and not for ever.
+func TestHunt(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		check func(seed uint64) error
+		looks int
+		fails string
+	}{
+		{"at once", func(uint64) error { return oracle.Violated(oracle.Key, "wrong") }, 1, ""},
+		{"late, after another", func(seed uint64) error {
+			switch seed {
+			case 9:
+				return oracle.Violated(oracle.Progress, "slow")
+			case 11:
+				return oracle.Violated(oracle.Gone, "there")
+			}
+			return nil
+		}, 5, ""},
+		{"never", func(uint64) error { return nil }, 20, "not found by [key gone] with 20 seeds from 7, but 0 faults"},
+		{"by others only", func(uint64) error { return errors.New("no disk") }, 20, "but 20 faults of others: [seed 7: no disk"},
+	} {
+		looks := 0
+		err := oracle.Hunt([]string{oracle.Key, oracle.Gone}, 7, func(seed uint64) error { looks++; return c.check(seed) })
+		if looks != c.looks || (err != nil) != (c.fails != "") || err != nil && !strings.Contains(err.Error(), c.fails) {
+			t.Errorf("%s: %d looks, want %d; %v", c.name, looks, c.looks, err)
+		}
+	}
+}
