@@ -139,6 +139,16 @@ func (c *smrCPU) stand(at, inp *Inpcb) {
 	}
 }
 
+// standNowhere notes that c stands on nothing. A walk that was cut off left c on either one.
+func (c *smrCPU) standNowhere() {
+	for i, old := range c.stands {
+		if old != nil {
+			old.stood.Add(-1)
+			c.stands[i] = nil
+		}
+	}
+}
+
 // mustBeOf panics if a walk along a chain has come to a block of another (hazard H13).
 func (tb *table) mustBeOf(b *bucket, inp *Inpcb) {
 	of := &tb.hashbase[inp.hash&tb.mask]

@@ -40,27 +40,31 @@ func TestHopReader(t *testing.T) {
 	}
 }
 
-// TestHopCutOff: where a block on the way is about to go, and does not for long, lookups and walks find what is behind it under the writers' lock.
+// TestHopCutOff: where a block on the way is about to go, and does not for long, lookups and walks find what is behind it under the writers' lock, and
+// leave nothing behind on which somebody seems to stand.
 func TestHopCutOff(t *testing.T) {
 	for _, text := range objectVariants {
-		t.Run(text, func(t *testing.T) {
+		for gone := range 2 { // the first of the list, the second
 			in := newInfo(t, text, Config{CPUs: 1, Buckets: 1}).(*smrInfo)
 			c := &in.handles[0]
-			behind, before := newPeer(tuple(1)), newPeer(tuple(2))
 			if err := c.Listen(&listen80); err != nil {
 				t.Fatal(err)
 			}
+			behind, peers := newPeer(tuple(1)), [2]*peer{newPeer(tuple(2)), newPeer(tuple(3))}
 			behind.open(t, c)
-			before.open(t, c)
-			inp := in.tb.lookup(&before.inc)
 			want := in.tb.lookup(&behind.inc)
-			if inp.hashNext.Load() != want || inp.listNext.Load() != want {
-				t.Fatal("the newer is not before the older")
+			peers[1].open(t, c)
+			second := in.tb.lookup(&peers[1].inc)
+			peers[0].open(t, c)
+			first := in.tb.lookup(&peers[0].inc)
+			if first.hashNext.Load() != second || first.listNext.Load() != second || second.hashNext.Load() != want {
+				t.Fatal("the newer are not before the older")
 			}
+			inp := [...]*Inpcb{first, second}[gone]
 			inp.obj.Unlink(inHash | inList)
 			c.enter()
 			if got := c.lookup(&behind.inc); got != want || !c.inside {
-				t.Errorf("found %p, want %p; inside: %v", got, want, c.inside)
+				t.Errorf("%s: found %p, want %p; inside: %v", text, got, want, c.inside)
 			}
 			c.exit()
 			seen := map[ConnInfo]int{}
@@ -68,12 +72,22 @@ func TestHopCutOff(t *testing.T) {
 				seen[x.Inc]++
 				return true
 			})
-			if seen[before.inc] != 1 || seen[behind.inc] != 1 || seen[listen80] != 1 {
-				t.Errorf("a walk meets %v", seen)
+			if seen[peers[0].inc] != 1 || seen[peers[1].inc] != 1 || seen[behind.inc] != 1 || seen[listen80] != 1 {
+				t.Errorf("%s: a walk meets %v", text, seen)
+			}
+			c.enter()
+			if got := c.lookupExact(&newPeer(tuple(4)).inc); got != nil {
+				t.Errorf("%s: found %v, which is not there", text, got.inc)
+			}
+			c.exit()
+			for _, inp := range [...]*Inpcb{first, second, want} {
+				if n := inp.stood.Load(); n != 0 {
+					t.Errorf("%s: nobody walks, and %d stand on %v", text, n, inp.inc)
+				}
 			}
 			inp.obj.Link()
 			closeInfo(t, in)
-		})
+		}
 	}
 }
 

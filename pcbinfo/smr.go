@@ -90,8 +90,7 @@ func (c *smrCPU) enter() {
 func (c *smrCPU) exit() {
 	if c.inside {
 		if probe.Enabled {
-			c.stand(c.stands[0], nil)
-			c.stand(nil, nil)
+			c.standNowhere()
 		}
 		c.in.dom.Exit(c.id)
 		c.inside = false
