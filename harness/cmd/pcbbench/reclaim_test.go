@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 // TestReclaim runs the smallest real measurement of reclamation, with as many processors as there are and with one: of a kind that protects sections, of one that
 // protects blocks, and of the collector.
 func TestReclaim(t *testing.T) {
+	missing := regexp.MustCompile(`(?m)^  (gus|refcount) .*-$`)
 	for _, procs := range []int{min(2, runtime.NumCPU()), 1} {
 		dir := t.TempDir()
 		code, out, errs := onProcs(t, procs, "reclaim", "-results", dir, "-measure", "2ms", "-processes", "1", "-rounds", "1", "-smr", "gus,refcount,gc")
@@ -46,7 +48,8 @@ func TestReclaim(t *testing.T) {
 				t.Errorf("%d processors: %d rows of %s, want %d:\n%s", procs, n, kind, rows, out)
 			}
 		}
-		if strings.Contains(out, "NaN") || strings.Count(out, "-\n") > 1 {
+		// Only of the collector there may be nothing to tell: it has no grace periods, and no turn in a short sample.
+		if strings.Contains(out, "NaN") || missing.MatchString(out) {
 			t.Errorf("figures are missing:\n%s", out)
 		}
 	}
