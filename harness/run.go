@@ -173,11 +173,20 @@ func (r *run) awaitWarm() error {
 	})
 }
 
-// await waits for the workers as long as they make progress.
+// await waits for the workers as long as they make progress. Once one has failed the others may wait for ever for what it left behind: they are not waited for
+// as long.
 func (r *run) await(wg *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
 	err := bounded(stuckAfter, r.describe(), r.progress, func() error {
-		wg.Wait()
-		return nil
+		for !r.failed.Load() {
+			select {
+			case <-done:
+				return nil
+			case <-time.After(time.Millisecond):
+			}
+		}
+		return bounded(stuckAfter/10, r.describe(), r.progress, func() error { <-done; return nil })
 	})
 	return r.why(err)
 }

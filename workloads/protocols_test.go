@@ -37,7 +37,7 @@ func TestProtocols(t *testing.T) {
 	for _, mix := range beside {
 		for _, y := range ways(t, "netisr2:policy=source", "netisr2:policy=cpu", "netisr2:qlimit=1", "deferred:qlimit=3") {
 			for _, workers := range []int{1, 2, 5} {
-				if turn++; workers != 2 && strings.Contains(y.Model.String(), ":") {
+				if turn++; workers != 2 && strings.Contains(y.Model.String(), ":") || raced && workers == 1 {
 					continue
 				}
 				scheme, aff := schemes[turn%len(schemes)], RSS

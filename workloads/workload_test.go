@@ -82,6 +82,9 @@ func TestEveryMixOnEveryScheme(t *testing.T) {
 				workers int
 				aff     Affinity
 			}{{1, RSS}, {2, RSS}, {5, Spray}} {
+				if raced && c.workers == 1 && s.Workers != 1 { // one worker races with nobody
+					continue
+				}
 				if s.Workers != 0 && c.workers > s.Workers || c.aff == Spray && mix.steered != "" || mix.NoTable && s.Name != "null" {
 					continue
 				}
