@@ -76,10 +76,12 @@ func TestExactDigits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ gc, procs int }{{-1, 1}, {1, 7}} {
+	for _, c := range []struct{ gc, procs int }{{1, 7}, {-1, 1}} {
 		debug.SetGCPercent(c.gc)
 		runtime.GOMAXPROCS(c.procs)
-		sameLines(t, counted(t, 2, everyCount()...), string(want))
+		if sameLines(t, counted(t, 2, everyCount()...), string(want)); probe.Raced { // one is enough there
+			return
+		}
 	}
 }
 

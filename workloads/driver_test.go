@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"pcbbench/locks/probe"
 	"pcbbench/pcbinfo"
 )
 
@@ -46,7 +47,7 @@ func start(tb testing.TB, scheme string, p Params) *Traffic {
 // TestNoAllocation: once a lap has been through, a lap allocates nothing.
 func TestNoAllocation(t *testing.T) {
 	for _, mix := range Mixes {
-		if mix.Traced || raced && mix.Name != "churn" { // allocations are the same there
+		if mix.Traced || probe.Raced && mix.Name != "churn" { // allocations are the same there
 			continue
 		}
 		for _, s := range pcbinfo.Schemes {

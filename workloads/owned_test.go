@@ -79,7 +79,7 @@ func TestOwners(t *testing.T) {
 				if y.Model, err = netisr.ParseSpec(model); err != nil {
 					t.Fatal(err)
 				}
-				p.Conns, p.Seed = 1000, 7
+				p.Conns, p.Seed = fewer(1000), 7
 				t.Run(fmt.Sprintf("%s/%s/%s/%s/%d/%s", model, roles.Name, scheme, p.Mix, p.Workers, p.Affinity), func(t *testing.T) {
 					w, _, in := open(t, scheme, y, p)
 					tr := w.Start(in, y)

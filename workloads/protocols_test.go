@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"pcbbench/locks/probe"
 	"pcbbench/pcbinfo"
 	"pcbbench/workloads/netisr"
 )
@@ -37,7 +38,7 @@ func TestProtocols(t *testing.T) {
 	for _, mix := range beside {
 		for _, y := range ways(t, "netisr2:policy=source", "netisr2:policy=cpu", "netisr2:qlimit=1", "deferred:qlimit=3") {
 			for _, workers := range []int{1, 2, 5} {
-				if turn++; workers != 2 && strings.Contains(y.Model.String(), ":") || raced && workers == 1 {
+				if turn++; workers != 2 && strings.Contains(y.Model.String(), ":") || probe.Raced && workers == 1 {
 					continue
 				}
 				scheme, aff := schemes[turn%len(schemes)], RSS
@@ -48,7 +49,7 @@ func TestProtocols(t *testing.T) {
 					aff = Spray
 				}
 				t.Run(fmt.Sprintf("%s/%v/%s/%d/%s", mix.Name, y.Model, scheme, workers, aff), func(t *testing.T) {
-					play(t, scheme, y, Params{Mix: mix.Name, Workers: workers, Affinity: aff, Conns: 500, Seed: 7}, 2)
+					play(t, scheme, y, Params{Mix: mix.Name, Workers: workers, Affinity: aff, Conns: fewer(500), Seed: 7}, 2)
 				})
 			}
 		}
