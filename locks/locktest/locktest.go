@@ -29,11 +29,11 @@ func Torture(spec locks.Spec, c Config) error {
 	if spec.Policy() == locks.Spin {
 		c.Workers = min(c.Workers, runtime.GOMAXPROCS(0))
 	}
-	if most := promised(spec.Kind().Name).workers; most != 0 {
+	if most := promised(spec.Kind()).workers; most != 0 {
 		c.Workers = min(c.Workers, most)
 	}
 	err := oracle.Guard(func() error {
-		p := promised(spec.Kind().Name)
+		p := promised(spec.Kind())
 		for _, check := range []func() error{
 			func() error { return named(spec, p) },
 			func() error { return Layout(spec) },
