@@ -36,7 +36,7 @@ help: ## list the targets
 bench: build ## measure the default matrix (5 minutes) or, with TRACE=file.pcap, the replay of a capture
 	@$(BIN) bench -results $(RESULTS) $(if $(TRACE),-trace '$(TRACE)') $(BENCHFLAGS)
 
-dispatch: build ## every dispatch model under every locked scheme, each kind of traffic, 1 worker and all CPUs (10 minutes)
+dispatch: build ## every dispatch model under four schemes, each kind of traffic, 1 worker and all CPUs (10 minutes)
 	@$(BIN) bench -results $(RESULTS) -dispatch all -schemes global,refcount,connp,smr -work 500 -budget 10m \
 		-mixes bulk,churn,rpc,tpca,loopback,encap,forward,arp $(BENCHFLAGS)
 
@@ -81,11 +81,11 @@ baseline: build ## make a results file the baseline of its machine: FILE=… WHY
 	@test -f '$(FILE)' || { echo "make baseline: FILE='$(FILE)' is no file" >&2; exit 2; }
 	@$(BIN) baseline -results $(RESULTS) -why "$$WHY" '$(FILE)'
 
-torture: ## hold everything to what it promises under random schedules, in a minute
+torture: ## hold everything to what it promises under random schedules, in some 80 seconds
 	@$(GO) build -pgo=off -tags torture,witness -o $(BIN)-torture ./harness/cmd/pcbbench
 	@$(BIN)-torture torture -results $(RESULTS) $(TORTUREFLAGS)
 
-mutants: ## plant bugs, one at a time, and count how many the torture sees (an hour)
+mutants: ## plant bugs, one at a time, and count how many the torture sees (some hours)
 	@$(GO) run -tags mutants ./harness/cmd/mutants -results $(RESULTS) $(MUTANTFLAGS)
 
 list: build ## every scheme, lock, mix, dispatch model and set of roles
@@ -122,7 +122,7 @@ profile: ## who waits for which lock, where, for how long and behind whom: PROFI
 	@$(GO) build -pgo=off -tags profile -o $(BIN)-profile ./harness/cmd/pcbbench
 	@$(BIN)-profile profile -results $(RESULTS) $(PROFILEFLAGS)
 
-table1: ## the contended share of a global lock and of connection groups, beside that of Willmann, Rixner and Cox (4 minutes)
+table1: ## the contended share of a global lock and of connection groups, beside that of Willmann, Rixner and Cox (half a minute)
 	@$(GO) build -pgo=off -tags profile -o $(BIN)-profile ./harness/cmd/pcbbench
 	@$(BIN)-profile table1 -results $(RESULTS) $(TABLE1FLAGS)
 

@@ -1,8 +1,8 @@
 // hemlock.go: a queue in one word, each waiter looking at the node of the one before. From Dice and Kogan,
 // "Hemlock: Compact and Scalable Mutual Exclusion", SPAA 2021, with its coherence traffic reduction. A worker swaps
 // its node into the tail and waits for the grant of the one before, which it takes back; Unlock waits for that, so
-// that a node is free once it has let go. The smallest queue lock, and local spinning; loses when workers outnumber CPUs, more than mcs
-// does, as Unlock too waits for a worker that may not be running. Holds: tail is nil exactly while nobody holds the lock.
+// that a node is free once it has let go. The smallest queue lock, and local spinning; loses when workers outnumber CPUs, as
+// Unlock too waits for a worker that may not be running. Holds: tail is nil exactly while nobody holds the lock.
 
 package locks
 

@@ -12,7 +12,7 @@ import (
 // bucket.go: as smr.go, but whoever writes the table locks one bucket of it, and there is nothing else that two of them share.
 // Source: FreeBSD main, sys/netinet/in_pcb_var.h (struct inpbucket, struct inpcbinfo_ctx), 2025; in chain=nulls Linux, see nulls.go.
 // Idea: the bucket of a four-tuple stands for all that bears that name, half-open connections too; a listener's and a port's stand for the port.
-// Cost: 8 bytes a bucket in large tables, a pair of lines in small ones; a second bucket where a port is chosen; a walk goes through every bucket there is. No lookup misses: nobody is the
+// Cost: 8 bytes more a bucket in large tables, a pair of lines in small ones; a second bucket where a port is chosen; a walk goes through every bucket there is. No lookup misses: nobody is the
 // answer only if listeners stood still meanwhile.
 // Holds: inpcb before ebucket before wbucket, never two of a kind; nobody waits for a lock inside a section; a pointer outside both a section and
 // the inpcb's lock has a reference; an unlinked block keeps its links until its grace period is over.

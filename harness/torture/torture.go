@@ -23,7 +23,7 @@ type Config struct {
 	Duration time.Duration // of the whole; 0: until Rounds are done
 	Rounds   int           // of each check, if not 0
 	Seed     uint64        // of the first round; the n-th has Seed+n
-	Workers  int           // of every round; 0: a round draws 1 to 4 times the CPUs
+	Workers  int           // of every round; 0: a round draws them, from 2 to 4 times the CPUs
 	Only     []string      // subjects, or subject/check, by prefix; none: all
 	Stuck    time.Duration // without progress for that long a round has failed
 	Progress io.Writer     // a line every Every

@@ -33,13 +33,13 @@ func sweep(ctx context.Context, args []string, std streams) error {
 	return measure(ctx, std, r.options, reportSweep)
 }
 
-// readSweep reads sweep's flags. What they leave open is one setting, for every dispatch model and every scheme.
+// readSweep reads sweep's flags. What they leave open is one setting, for every dispatch model and every main scheme.
 func readSweep(args []string, std streams) (*request, error) {
 	r := &request{quick: true}
 	o, m := &r.options, &r.matrix
 	fs := newFlagSet("sweep")
 	matrixFlags(fs, m)
-	otherDefaults(fs, map[string]string{"schemes": "all that lock", "mixes": "churn", "work": strconv.Itoa(harness.DefaultWork), "workers": "the CPUs", "dispatch": "all",
+	otherDefaults(fs, map[string]string{"schemes": "the main ones but the controls", "mixes": "churn", "work": strconv.Itoa(harness.DefaultWork), "workers": "the CPUs", "dispatch": "all",
 		"arrivals": "poisson", "loads": "10,20 … 120"})
 	runFlags(fs, o, 3, 1)
 	fs.DurationVar(&o.Budget, "budget", 10*time.Minute, "about how long the whole run may take")

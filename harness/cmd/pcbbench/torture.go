@@ -20,7 +20,7 @@ func tortureCmd(ctx context.Context, args []string, std streams) error {
 	fs.DurationVar(&c.Duration, "duration", 50*time.Second, "how long; every check of every subject runs once at least")
 	fs.IntVar(&c.Rounds, "rounds", 0, "rounds of each check, instead of a duration")
 	fs.Uint64Var(&c.Seed, "seed", 0, "of the first round, the following ones count up (default from the clock)")
-	fs.IntVar(&c.Workers, "workers", 0, "workers of every round, 2 to 128 (default: a round draws 2 to 4 times the CPUs)")
+	fs.IntVar(&c.Workers, "workers", 0, "workers of every round, 2 to 128 (default: a round draws them, from 2 to 4 times the CPUs)")
 	listFlag(fs, &c.Only, "only", "subjects or subject/check, comma separated, by prefix, as in scheme smr/torture (default all)", asString)
 	fs.DurationVar(&c.Stuck, "stuck", 20*time.Second, "a round that makes no step for so long has failed")
 	fs.DurationVar(&c.Every, "progress", 10*time.Second, "time between progress lines")
