@@ -95,13 +95,13 @@ build: ## bin/pcbbench, without profile-guided optimization, which would favour 
 	@$(GO) build -pgo=off -o $(BIN) ./harness/cmd/pcbbench
 
 test: ## all tests
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 race: ## all tests under the race detector
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 30m ./...
 
 torture-test: ## the tests of locks and tables with random yields and lock order, of simulated schedules, of counts, and of the mutants' list
-	$(GO) test -tags torture,witness ./locks/... ./pcbinfo/... ./harness/torture
+	$(GO) test -timeout 30m -tags torture,witness ./locks/... ./pcbinfo/... ./harness/torture
 	$(GO) test -tags sim ./locks/probe ./harness/schedule
 	$(GO) test -tags count ./locks/probe ./locks/witness
 	$(GO) test -tags count -run Exact ./harness

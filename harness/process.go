@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/perf/benchfmt"
 
@@ -210,13 +211,23 @@ func resolveAll(es []Experiment) (vs []*variant, mostWorkers int, err error) {
 // starvedTries is how often a sample is tried that nobody got a CPU for.
 const starvedTries = 5
 
-// patient is sample, tried again if nobody got a CPU.
-func (b *bench) patient(v *variant, seed uint64, tm Timing) (s *Sample, err error) {
+// patiently measures by f for as long as d, and four times as long each time that nobody got a CPU: who had none for so long may have one in longer.
+func patiently(d time.Duration, starved error, f func(time.Duration) error) (err error) {
 	for range starvedTries {
-		if s, err = b.sample(v, seed, tm); !errors.Is(err, errStarved) {
+		if err = f(d); !errors.Is(err, starved) {
 			break
 		}
+		d *= 4
 	}
+	return err
+}
+
+// patient is sample, patiently.
+func (b *bench) patient(v *variant, seed uint64, tm Timing) (s *Sample, err error) {
+	err = patiently(tm.Measure, errStarved, func(d time.Duration) (err error) {
+		s, err = b.sample(v, seed, Timing{tm.Warm, d})
+		return err
+	})
 	return s, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/perf/benchfmt"
 
@@ -151,13 +152,11 @@ func (b *bench) profiles(ctx context.Context, variants []*variant, o ProfileOpti
 func (b *bench) profile(v *variant, seed uint64, tm Timing) (lp LockProfile, err error) {
 	defer witness.Reset() // or the locks of all tables so far would be kept
 	var s *Sample
-	for range starvedTries {
+	if err = patiently(tm.Measure, errStarved, func(d time.Duration) (err error) {
 		witness.Reset()
-		if s, err = b.sample(v, seed, tm); !errors.Is(err, errStarved) {
-			break
-		}
-	}
-	if err != nil {
+		s, err = b.sample(v, seed, Timing{tm.Warm, d})
+		return err
+	}); err != nil {
 		return lp, err
 	}
 	lp = b.recorded(s.Segs)

@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -25,13 +24,11 @@ func (c reclaimCase) measure(b *bench, job Job) (line string, err error) {
 	s := &Sample{}
 	snap, watched := b.noise.Snapshot(), time.Now()
 	var res *reclaim.Result
-	if err := bounded(stuckAfter+starvedTries*c.Lasts(job.Timing.Measure), "reclaiming", nil, func() (err error) {
-		for range starvedTries {
-			if res, err = c.Measure(b.clock, b.cpus, job.Timing.Measure); !errors.Is(err, reclaim.ErrStarved) {
-				break
-			}
-		}
-		return err
+	if err := patiently(job.Timing.Measure, reclaim.ErrStarved, func(d time.Duration) error {
+		return bounded(stuckAfter+c.Lasts(d), "reclaiming", nil, func() (err error) {
+			res, err = c.Measure(b.clock, b.cpus, d)
+			return err
+		})
 	}); err != nil {
 		return "", err
 	}

@@ -22,15 +22,11 @@ func sampled(t *testing.T, e Experiment, tm Timing) (*bench, *Sample) {
 		t.Fatal(err)
 	}
 	v := resolved(t, e)
-	for try := 1; ; try++ {
-		s, err := b.sample(v, 5, tm)
-		switch {
-		case err == nil:
-			return b, s
-		case try == 5 || !strings.Contains(err.Error(), starved):
-			t.Fatalf("%s: %v", v.name(), err)
-		}
+	s, err := b.patient(v, 5, tm)
+	if err != nil {
+		t.Fatalf("%s: %v", v.name(), err)
 	}
+	return b, s
 }
 
 // plausible checks what holds for every sample.

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // mustPanic runs f, which must panic with a text that contains want.
@@ -22,8 +23,10 @@ func mustPanic(t *testing.T, want string, f func()) {
 
 // await polls until is: for what another goroutine is certain to do soon.
 func await(is func() bool) {
-	for !is() {
-		runtime.Gosched()
+	for start := time.Now(); !is(); runtime.Gosched() {
+		if time.Since(start) > time.Minute {
+			panic("what was awaited for a minute did not come")
+		}
 	}
 }
 

@@ -111,7 +111,7 @@ func TestFaults(t *testing.T) {
 			return append([]*pcbinfo.Segment{ps[1], ps[0]}, ps[2:]...)
 		}, "packet 153 came when 152 was due"},
 	} {
-		m := &measurement{Case: Case{Batch: 8}, clock: machine.NewClock(), d: 20 * time.Millisecond, sender: -1, receiver: -1,
+		m := &measurement{Case: Case{Batch: 8}, clock: machine.NewClock(), d: 200 * time.Millisecond, sender: -1, receiver: -1,
 			link: func() link { return &faulty{link: newWakeup(false), fault: c.fault} }}
 		if err := m.oneWay(&Result{}); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %s", name, err, c.says)

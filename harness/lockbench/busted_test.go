@@ -3,6 +3,7 @@
 package lockbench
 
 import (
+	"runtime"
 	"testing"
 
 	"pcbbench/locks"
@@ -11,6 +12,7 @@ import (
 
 // TestBusted: no lock, and one whose readers hold nothing, get no figure.
 func TestBusted(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))) // goroutines of one thread only take turns between sections
 	b := newBench(t, 2)
 	for name, c := range map[string]struct {
 		make  func() locks.Lock

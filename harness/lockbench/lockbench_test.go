@@ -190,8 +190,15 @@ func TestOptimists(t *testing.T) {
 			t.Errorf("reads=%d: %d optimistic reads in %d sections", reads, begun.Load(), res.All())
 		}
 	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))) // goroutines of one thread only take turns between sections
 	c := Case{Lock: "mutex", Workers: 3, Critical: 1000, Lines: 2, Reads: 50, Pin: PinNone}
-	res, err := b.with(c, func() locks.Lock { return &trusting{seq{begun: new(atomic.Uint64)}} })
+	var res *Result
+	var err error
+	for range 20 {
+		if res, err = b.with(c, func() locks.Lock { return &trusting{seq{begun: new(atomic.Uint64)}} }); err != nil {
+			break
+		}
+	}
 	if res != nil || oracle.Of(err) != oracle.Exclusion {
 		t.Errorf("readers that never retry have the result %v and the error %v", res, err)
 	}

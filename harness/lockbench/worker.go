@@ -178,12 +178,12 @@ func (w *worker) idle(i uint64) error {
 		return nil
 	}
 	now := w.part.clock.Now()
-	if now >= w.part.given {
-		return oracle.Violated(oracle.Progress, "%d of %d workers did not get in in %v", w.part.cold.Load(), w.part.Workers, w.part.patience)
-	}
 	if !w.warm && now >= w.part.warmed {
 		w.warm = true
 		w.part.isWarm()
+	}
+	if now >= w.part.given && w.part.cold.Load() > 0 {
+		return oracle.Violated(oracle.Progress, "%d of %d workers did not get in in %v", w.part.cold.Load(), w.part.Workers, w.part.patience)
 	}
 	if w.warm && i%beatEvery == 0 {
 		if w.cpu >= 0 {

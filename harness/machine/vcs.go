@@ -10,7 +10,7 @@ import (
 )
 
 // gitLimit bounds each call of git; two are made.
-const gitLimit = 2 * time.Second
+const gitLimit = 10 * time.Second
 
 // revision is the commit of the source and whether it was changed since (yes,
 // no). The build's own record counts; go run and go test make none, then git is

@@ -41,7 +41,7 @@ func TestFailures(t *testing.T) {
 		{"hangs", func(r *Round) error { r.Beat(0); held.Lock(nil); return nil }, oracle.Progress, "locks.(*Mtx).lockSlow"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := round(c.check, 200*time.Millisecond)
+			err := round(c.check, time.Second)
 			var f *Failure
 			switch {
 			case c.oracle == "" && err != nil:
