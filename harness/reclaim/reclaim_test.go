@@ -78,7 +78,7 @@ func TestStalledReader(t *testing.T) {
 		switch limited := res.Bound >= 0; {
 		case limited && res.Peak > res.Bound:
 			t.Errorf("%s: %d blocks, bound %d", k.Name, res.Peak, res.Bound)
-		case !limited && res.Peak < 8*slab: // without the reader it is a slab or two
+		case !limited && uint64(res.Peak) < min(8*slab, res.Retires/8): // without the reader it is a slab or two, of any number
 			t.Errorf("%s: of %d blocks no more than %d waited for a reader that stayed inside", k.Name, res.Retires, res.Peak)
 		}
 		if slices.Max(res.Slices[:]) > res.Peak || res.Bytes() != res.Peak*blockSize {
