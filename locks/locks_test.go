@@ -36,7 +36,7 @@ func TestTorture(t *testing.T) {
 			t.Run(fmt.Sprintf("lock=%v/procs=%d/workers=%d", s, c.procs, c.procs*c.perCPU), func(t *testing.T) {
 				setProcs(t, c.procs)
 				workers := c.procs * c.perCPU
-				beats := make([]int, workers)
+				beats := make([]int, max(2, workers)) // a duel is of two
 				err := locktest.Torture(s, locktest.Config{Workers: workers, Rounds: 1200 / workers, Seed: uint64(seed),
 					Beat: func(worker int) { beats[worker]++ }})
 				if err != nil {

@@ -16,7 +16,7 @@ import (
 
 // Config sets the size of a torture.
 type Config struct {
-	Workers  int              // goroutines that use the lock at a time, ≥ 1; a lock that spins gets no more than CPUs, and none more than it excludes
+	Workers  int              // goroutines that use the lock at a time, ≥ 1 (two in a duel); a lock that spins gets no more than CPUs, and none more than it excludes
 	Rounds   int              // sections of each
 	Seed     uint64           // of all choices but the scheduler's
 	Beat     func(worker int) // if not nil, called once a section
