@@ -109,6 +109,7 @@ func TestSessionNotBegun(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := sessionOf(t, tiny("null", 1))
+			restoreSchemes(t)
 			breakSchemes()
 			c.wreck(&s)
 			path, err := s.Run(t.Context())
