@@ -431,6 +431,9 @@ func (in *epochInfo) Walk(f func(*Xinpcb) bool) {
 	c.lock()
 	c.enter()
 	for inp := in.tb.list.Load(); inp != nil; inp = inp.listNext.Load() {
+		if probe.Enabled {
+			c.mustBeInside(inp)
+		}
 		if inp.refIfAlive() {
 			in.snap = append(in.snap, inp)
 		}
