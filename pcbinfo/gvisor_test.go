@@ -57,8 +57,8 @@ func TestGvisorBacklog(t *testing.T) {
 	}()
 	second := in.nm.exact(&other.inc)
 	await(func() bool {
-		second.rlock()
-		defer second.runlock()
+		second.wlock()
+		defer walker.unlockUser(second) // and works off what it kept from being delivered
 		return second.tp.rcvd == 20
 	})
 	if n := queued(inp); n != 1 || inp.tp.rcvd != 0 {
@@ -71,9 +71,12 @@ func TestGvisorBacklog(t *testing.T) {
 	if walker.stats.Segments() != 0 {
 		t.Error("the user counts what is another's")
 	}
-	for name, want := range map[string]uint64{"backlogged": 1, "served": 1, "gone": 0, "stale": 0} {
-		if n := counter(t, in, name); n != want {
-			t.Errorf("%s: %d, want %d", name, n, want)
+	if left, served := counter(t, in, "backlogged"), counter(t, in, "served"); left < 1 || served < left || served > 2 { // the look at the second may meet its segment, before or after that is left
+		t.Errorf("%d backlogged, %d served", left, served)
+	}
+	for _, name := range []string{"gone", "stale"} {
+		if n := counter(t, in, name); n != 0 {
+			t.Errorf("%s: %d", name, n)
 		}
 	}
 	closeInfo(t, in)
