@@ -50,10 +50,7 @@ func (l lockCase) line(res *lockbench.Result, s *Sample) string {
 	if note := res.Note(); note != "" {
 		line = fmt.Sprintf("# %s\n", note) + line
 	}
-	if s.Disturbed != "" {
-		line = fmt.Sprintf("# disturbed: %s\n", s.Disturbed) + line
-	}
-	return line
+	return s.told(line)
 }
 
 // thinLocks leaves out every second value of the first knob that has more than two.

@@ -254,11 +254,7 @@ func (b *bench) result(m measurable, job Job, out io.Writer) error {
 
 // line is what the results file says of a sample.
 func (b *bench) line(v *variant, s *Sample) string {
-	line := resultLine(v.name(), s.Segs, s.values(b.clock))
-	if s.Disturbed != "" {
-		line = fmt.Sprintf("# disturbed: %s\n", s.Disturbed) + line
-	}
-	return line
+	return s.told(resultLine(v.name(), s.Segs, s.values(b.clock)))
 }
 
 // resultLine is a line of benchmark text.

@@ -150,6 +150,30 @@ func TestRounds(t *testing.T) {
 	}
 }
 
+// TestPatiently: what starves is tried for longer and longer, five times at the most; what succeeds or fails is not tried again.
+func TestPatiently(t *testing.T) {
+	broken := errors.New("broken")
+	starving := fmt.Errorf("worker 1: %w", errStarved)
+	for _, c := range []struct {
+		answers []error
+		want    []time.Duration
+	}{
+		{[]error{nil}, []time.Duration{3}},
+		{[]error{broken}, []time.Duration{3}},
+		{[]error{starving, starving, nil}, []time.Duration{3, 12, 48}},
+		{[]error{starving, starving, starving, starving, starving}, []time.Duration{3, 12, 48, 192, 768}},
+	} {
+		var tried []time.Duration
+		err := patiently(3, errStarved, func(d time.Duration) error {
+			tried = append(tried, d)
+			return c.answers[len(tried)-1]
+		})
+		if !slices.Equal(tried, c.want) || err != c.answers[len(c.answers)-1] {
+			t.Errorf("%v: tried for %v, want %v; %v", c.answers, tried, c.want, err)
+		}
+	}
+}
+
 // TestSeed checks that a job's seed, and nothing else, decides the workload of its samples.
 func TestSeed(t *testing.T) {
 	restoreSchemes(t)

@@ -219,10 +219,9 @@ var profileUnits = []unit{
 
 // write puts a line for each class.
 func (lp *LockProfile) write(w io.Writer, experiment string) error {
-	if lp.Disturbed != "" {
-		if err := comment(w, "disturbed: "+lp.Disturbed+"\n"); err != nil {
-			return err
-		}
+	s := &Sample{Disturbed: lp.Disturbed}
+	if _, err := io.WriteString(w, s.told("")); err != nil {
+		return err
 	}
 	for _, c := range Classes(lp.Sites) {
 		locks, segs := float64(max(1, c.Count)), float64(lp.Segs)
@@ -231,7 +230,7 @@ func (lp *LockProfile) write(w io.Writer, experiment string) error {
 			float64(c.Wait) / locks, float64(c.Held) / locks, float64(c.MaxWait), float64(c.MaxHeld)} {
 			values = append(values, benchfmt.Value{Value: v, Unit: profileUnits[i].name})
 		}
-		(&Sample{Disturbed: lp.Disturbed}).mark(func(unit string, v float64) { values = append(values, benchfmt.Value{Value: v, Unit: unit}) })
+		s.mark(func(unit string, v float64) { values = append(values, benchfmt.Value{Value: v, Unit: unit}) })
 		name := "Profile/" + strings.TrimPrefix(experiment, "Input/") + "/class=" + strings.Map(inName, c.Name)
 		if _, err := io.WriteString(w, resultLine(name, max(1, c.Count), values)); err != nil {
 			return err

@@ -44,11 +44,7 @@ func (c reclaimCase) measure(b *bench, job Job) (line string, err error) {
 	case reclaim.Update:
 		n = res.Retires
 	}
-	line = resultLine(c.name(), n, c.values(res, s, b.clock))
-	if s.Disturbed != "" {
-		line = fmt.Sprintf("# disturbed: %s\n", s.Disturbed) + line
-	}
-	return line, nil
+	return s.told(resultLine(c.name(), n, c.values(res, s, b.clock))), nil
 }
 
 // values are what the case is for: where somebody stalls the backlog is, and the readers beside a writer are measured with it.

@@ -198,6 +198,14 @@ func (s *Sample) others(put func(string, float64)) {
 	known("foreign-ns", s.Noise.Foreign)
 }
 
+// told is lines below what disturbed the sample, if anything did.
+func (s *Sample) told(lines string) string {
+	if s.Disturbed == "" {
+		return lines
+	}
+	return "# disturbed: " + s.Disturbed + "\n" + lines
+}
+
 // mark says whether the sample was disturbed.
 func (s *Sample) mark(put func(string, float64)) {
 	disturbed := 0.0

@@ -190,18 +190,23 @@ func TestOptimists(t *testing.T) {
 			t.Errorf("reads=%d: %d optimistic reads in %d sections", reads, begun.Load(), res.All())
 		}
 	}
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))) // goroutines of one thread only take turns between sections
 	c := Case{Lock: "mutex", Workers: 3, Critical: 1000, Lines: 2, Reads: 50, Pin: PinNone}
-	var res *Result
-	var err error
-	for range 20 {
-		if res, err = b.with(c, func() locks.Lock { return &trusting{seq{begun: new(atomic.Uint64)}} }); err != nil {
-			break
-		}
-	}
+	res, err := b.refused(c, func() locks.Lock { return &trusting{seq{begun: new(atomic.Uint64)}} })
 	if res != nil || oracle.Of(err) != oracle.Exclusion {
 		t.Errorf("readers that never retry have the result %v and the error %v", res, err)
 	}
+}
+
+// refused measures a faulty lock until its sample is refused, 20 times at the most: on few CPUs workers may take turns all the same. Goroutines of one thread
+// would only take turns.
+func (b *Bench) refused(c Case, make func() locks.Lock) (res *Result, err error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))))
+	for range 20 {
+		if res, err = b.with(c, make); err != nil {
+			break
+		}
+	}
+	return res, err
 }
 
 // A trusting seq never has anybody read again.

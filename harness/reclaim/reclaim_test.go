@@ -171,12 +171,18 @@ type panicsProtect struct{ smr.Objects }
 
 func (panicsProtect) Protect(int, int, *smr.Object) { panic("smr: protect") }
 
+// restoreKinds puts smr.Kinds back at the end of the test, and returns two without a fault to make faulty ones of: of sections, of single blocks.
+func restoreKinds(t *testing.T) (sections, objects *smr.Kind) {
+	old := smr.Kinds
+	t.Cleanup(func() { smr.Kinds = old })
+	sections, _ = smr.Find("gus")
+	objects, _ = smr.Find("hazard")
+	return sections, objects
+}
+
 // TestPanics: a panic of the kind is the sample's error, and nobody waits for who panicked.
 func TestPanics(t *testing.T) {
-	old := smr.Kinds
-	defer func() { smr.Kinds = old }()
-	sections, _ := smr.Find("gus")
-	objects, _ := smr.Find("hazard")
+	sections, objects := restoreKinds(t)
 	smr.Kinds = []smr.Kind{
 		{Name: "poll", New: func(cpus int) smr.Domain { return panicsPoll{sections.New(cpus)} }},
 		{Name: "exit", New: func(cpus int) smr.Domain { return panicsExit{sections.New(cpus)} }},
@@ -192,10 +198,7 @@ func TestPanics(t *testing.T) {
 
 // TestFaults: what reuses a block under a reader has no figure.
 func TestFaults(t *testing.T) {
-	old := smr.Kinds
-	defer func() { smr.Kinds = old }()
-	sections, _ := smr.Find("gus")
-	objects, _ := smr.Find("hazard")
+	sections, objects := restoreKinds(t)
 	smr.Kinds = []smr.Kind{
 		{Name: "never waits", New: func(cpus int) smr.Domain { return neverWaits{sections.New(cpus)} }},
 		{Name: "never held", NewObjects: func(cpus int) smr.Objects { return neverHeld{objects.NewObjects(cpus)} }},
